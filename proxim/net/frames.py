@@ -22,6 +22,8 @@ _TEXT = 0x81
 
 _BINARY = 0x82
 
+_CLOSE = 0x88
+
 _short_head = Struct("!BB").pack
 _middle_head = Struct("!BBH").pack
 _long_head = Struct("!BBQ").pack
@@ -31,6 +33,12 @@ _CONTROL = 0x8
 _MASKED = 0x80
 _TWO_MORE, _EIGHT_MORE = 126, 127
 """Short lengths that say how many bytes of the real length follow (RFC 6455, 5.2)."""
+
+_MAX_CONTROL = 125
+"""Bytes that the payload of a control frame has at most (RFC 6455, 5.5)."""
+
+_NORMAL = {1000, 1001, *range(3000, 5000)}
+"""The codes with which clients close; wsproto judges all others (RFC 6455, 7.4)."""
 
 
 class PongFrame(NamedTuple):
@@ -60,6 +68,7 @@ class FrameCodec:
         "_limits",
         "_parts",
         "_size",
+        "_state",
         "_unread",
         "_wsproto",
         "max_bytes",
@@ -75,8 +84,9 @@ class FrameCodec:
         self._parts: tuple[str | bytes, ...] = ()
         self._fragments = 0
         self._size = 0
-        # None unless it has state: unfinished fragments, or a closing handshake.
+        # None unless it has state: unfinished fragments, or a closing handshake that is not plain.
         self._wsproto: Connection | None = None
+        self._state = ConnectionState.OPEN
 
     @property
     def client(self) -> bool:
@@ -108,6 +118,10 @@ class FrameCodec:
                 break
             elif buffer[position] == _TEXT and not is_broken and not self._parts:
                 found.append(self._text(buffer, start, stop))
+            elif buffer[position] == _CLOSE and not is_broken and self._wsproto is None:
+                found += self._close(buffer, start, stop) or self._feed_wsproto(
+                    buffer[position:stop]
+                )
             else:
                 self._size += size
                 found += self._feed_wsproto(buffer[position:stop])
@@ -148,17 +162,33 @@ class FrameCodec:
     @property
     def state(self) -> ConnectionState:
         """wsproto's state; after a protocol error the peer counts as closing, to be answered."""
-        state = ConnectionState.OPEN if self._wsproto is None else self._wsproto.state
+        state = self._state if self._wsproto is None else self._wsproto.state
         if self._ended and state is ConnectionState.OPEN:
             return ConnectionState.REMOTE_CLOSING
         return state
 
     def send(self, event: Event) -> bytes:
         """Encode one of wsproto's events."""
+        if self._state is ConnectionState.REMOTE_CLOSING and isinstance(event, CloseConnection):
+            self._state = ConnectionState.CLOSED
+            return _close_frame(event)
         wsproto = self._wsproto or Connection(ConnectionType.SERVER)
         frame = wsproto.send(event)
         self._keep_wsproto(wsproto)
         return frame
+
+    def _close(self, buffer: bytes, start: int, stop: int) -> list[Received]:
+        """Decode a close frame, the last of nearly every connection; empty if wsproto has to."""
+        payload = apply_mask(buffer[start:stop], buffer[start - 4 : start])
+        code = int.from_bytes(payload[:2]) if len(payload) > 1 else 0
+        if payload and code not in _NORMAL:
+            return []
+        try:
+            reason = payload[2:].decode()
+        except UnicodeDecodeError:
+            return []
+        self._ended, self._state = True, ConnectionState.REMOTE_CLOSING
+        return [CloseConnection(code=code or CloseReason.NO_STATUS_RCVD, reason=reason)]
 
     def _feed_wsproto(self, frame: bytes) -> list[Received]:
         """Have wsproto decode a frame."""
@@ -216,6 +246,15 @@ def text_frame(payload: bytes) -> bytes:
     if size < 1 << 16:
         return _middle_head(_TEXT, _TWO_MORE, size) + payload
     return _long_head(_TEXT, _EIGHT_MORE, size) + payload
+
+
+def _close_frame(event: CloseConnection) -> bytes:
+    """Encode the answer to a close frame."""
+    has_code = event.code != CloseReason.NO_STATUS_RCVD
+    payload = event.code.to_bytes(2) + (event.reason or "").encode() if has_code else b""
+    if len(payload) > _MAX_CONTROL:
+        return Connection(ConnectionType.SERVER).send(event)
+    return _short_head(_CLOSE, len(payload)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:

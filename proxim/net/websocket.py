@@ -156,11 +156,14 @@ class NodeWebSocket(WebSocketConnection):
 
     async def finish(self) -> None:
         """Answer the peer's close frame, if it sent one, and close the stream."""
-        if self._peer_close is None:
-            await self._close_stream()
-        else:
-            # It closes the stream, too, as servers do.
-            await self._handle_close_connection_event(self._peer_close)
+        if (close := self._peer_close) is not None:
+            # As the inherited method does, without what only its reader task needs.
+            if self._codec.state is ConnectionState.REMOTE_CLOSING:
+                self._outbox.write(self._codec.send(close.response()))
+                self._outbox.close()
+            self._close_reason = CloseReason(close.code, close.reason or None)
+            self._close_handshake.set()
+        await self._close_stream()
 
     def _handle_control_frames(self, found: list[Received]) -> list[str | bytes]:
         """Return the messages up to a close frame, which is answered after them."""

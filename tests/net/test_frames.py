@@ -244,6 +244,28 @@ def test_the_state_is_that_of_wsproto():
     assert codec.state is ConnectionState.CLOSED
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\x03\xe8",
+        b"\x03\xe9",
+        b"\x0f\xa1bye",
+        b"\x0f\xa0" + "ä€".encode(),
+        b"\x0f\xa0" + b"x" * 123,
+    ],
+)
+def test_a_close_is_answered_as_wsproto_answers_it(payload):
+    codec = FrameCodec(Limits(message_size=A_LOT, message_fragments=64))
+    oracle = Connection(ConnectionType.SERVER)
+    oracle.receive_data(shaped(CLOSE, payload))
+    [expected], [close] = oracle.events(), codec.feed(shaped(CLOSE, payload))
+    assert (close.code, close.reason) == (expected.code, expected.reason)
+    assert codec._wsproto is None
+    assert codec.send(close.response()) == oracle.send(expected.response())
+    assert codec.state is oracle.state is ConnectionState.CLOSED
+
+
 @pytest.mark.parametrize("data", [frame(TEXT, b"x" * 11), frame(TEXT, b"\xff"), frame(3)])
 def test_a_peer_that_broke_a_rule_is_answered(data):
     codec = FrameCodec(Limits(message_size=10, message_fragments=64))
