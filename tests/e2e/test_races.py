@@ -56,7 +56,8 @@ class Lane(threading.Thread):
             self.failure = failure
 
     def race(self) -> None:
-        ahead = 0.01  # how long before the deadline the decision is sent
+        ahead = step = 0.01  # how long before the deadline the decision is sent
+        was_late = False
         replies: dict[str, str] = {}
         for _ in range(self.rounds):
             kind = {"session_type": "temporary", "ttl": self.ttl} if self.ttl else {}
@@ -76,8 +77,11 @@ class Lane(threading.Thread):
                 self.host.inbox.append(message)
                 if message.get("ref") == ref:
                     replies[session_id] = message.get("code") or message["status"]
-            # By a factor, so that a few rounds find how long a busy machine takes.
-            ahead *= 0.5 if replies[session_id] != "already_decided" else 2
+            # Ever further, so that a few rounds find how long a busy machine takes; then nearer.
+            is_late = replies[session_id] == "already_decided"
+            step *= 2 if is_late is was_late else 0.25
+            ahead += step if is_late else -step
+            was_late = is_late
         if self.ttl:
             for side in (self.host, self.guest):
                 for session_id in replies:
