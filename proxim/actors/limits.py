@@ -182,7 +182,8 @@ class NetworkLimit:
 
     def acquire(self, source: Source) -> None:
         """Count one more."""
-        self._held.update(source.names)
+        for name in source.names:
+            self._held[name] += 1
 
     def release(self, source: Source) -> None:
         """Count one less."""

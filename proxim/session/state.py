@@ -43,6 +43,9 @@ class State(Enum):
     APPROVED = auto()
     ENDED = auto()
 
+    # Enum hashes the name in Python; each state is one object.
+    __hash__ = object.__hash__
+
 
 class Alarm(Enum):
     """A reason for which time alone ends a session."""
@@ -51,6 +54,8 @@ class Alarm(Enum):
     EXPIRY = auto()
     HOST_GRACE = auto()
     GUEST_GRACE = auto()
+
+    __hash__ = object.__hash__
 
     @property
     def reason(self) -> Reason:
