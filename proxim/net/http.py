@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from proxim.net.closing import lingering_close
 from proxim.net.limits import Limits
+from proxim.net.stream import TcpStream
 
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?((?:[!-~](?:[ !-~]*[!-~])?)?)\r\n"
 _PLAIN_FIELD = re.compile(_FIELD)
@@ -103,8 +104,12 @@ async def respond(
 
 async def read_request(stream: trio.abc.ReceiveStream, limits: Limits) -> Request:
     """Read the head of one request. Raises ``BadRequest`` with the status to answer."""
+    # Most clients send it behind the packet that opens the connection: then nothing has to wait.
+    data = stream.receive_now() if isinstance(stream, TcpStream) else b""
+    if data and (request := _plain_request(data, limits)) is not None:
+        return request
     with trio.CancelScope(deadline=trio.current_time() + limits.head_time):
-        data = bytes(await stream.receive_some(4096))
+        data = data or bytes(await stream.receive_some(4096))
         return _plain_request(data, limits) or await _read_with_h11(stream, data, limits)
     raise BadRequest(
         HTTPStatus.REQUEST_TIMEOUT, f"no complete request within {limits.head_time:g} seconds"

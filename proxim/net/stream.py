@@ -114,6 +114,16 @@ class TcpStream(trio.abc.HalfCloseableStream):
             except OSError as error:
                 raise self._translate(error) from error
 
+    def receive_now(self) -> bytes:
+        """Return what has arrived already; empty if nothing has, or the peer has left.
+
+        Reading again tells which. No task may read at the same time.
+        """
+        try:
+            return self.socket.recv(RECEIVE_BYTES)
+        except OSError:
+            return b""
+
     async def read_until(self, take: Callable[[bytes], _Result | None]) -> _Result:
         """Call ``take`` with the bytes of each read until it has a result, and return that.
 
