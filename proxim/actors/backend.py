@@ -78,6 +78,14 @@ class Backend:
         """The name of all that is kept here; another one means that the sessions are forgotten."""
         return self._boot
 
+    @property
+    def is_memory(self) -> bool:
+        """Whether all is in the memory of this node alone: then no method waits, and none refuses.
+
+        A subclass would have to say so itself.
+        """
+        return type(self) is Backend
+
     # -- saving ------------------------------------------------------------------------------
 
     def save(self, actor: Actor) -> SaveReceipt | None:

@@ -87,6 +87,11 @@ class AccessCheck(Guesses):
         self._is_guessable = len(access_token or "") < tokens.ACCESS_TOKEN_LENGTH
         self._local = SlidingWindow(window.most, window.window)
 
+    @property
+    def is_required(self) -> bool:
+        """Whether a client needs an access token."""
+        return self._hash is not None
+
     def admit(self, connection: Connection, access_token: str | None) -> None:
         """Raise ``AccessDenied`` or ``RateLimited`` unless the token is right."""
         if self._hash is None:

@@ -47,6 +47,15 @@ class Hosting:
         self._access = access
         self._require_seal = require_seal
 
+    def may_wait(self, connection: Connection, message: wire.Register | wire.CreateSession) -> bool:
+        """Return whether ``register`` or ``create_session`` may wait for anything."""
+        if not self._backend.is_memory:
+            return True
+        if isinstance(message, wire.CreateSession):
+            return message.nonce is not None or message.qr is not None
+        # The owner gets its seats one by one.
+        return self._access.is_required or message.key is not None
+
     async def register(self, connection: Connection, message: wire.Register) -> None:
         """Tell the owner of its sessions, and give the connection their host seats."""
         self._access.admit(connection, message.access_token)

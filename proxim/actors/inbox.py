@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import trio
@@ -20,28 +20,45 @@ if TYPE_CHECKING:
 
 
 class Receipt:
-    """Lets a task wait until an envelope has been handled.
+    """Tells when an envelope has been handled.
 
-    ``refusal`` says why it was refused, if it was; the waiting task tells the client.
+    ``refusal`` says why it was refused, if it was; who asked tells the client.
     """
 
-    __slots__ = ("_done", "refusal")
+    __slots__ = ("_done", "_on_refusal", "is_set", "refusal")
 
     def __init__(self) -> None:
+        self.is_set = False
         self.refusal: RequestError | None = None
-        self._done = trio.Event()
+        self._done: trio.Event | None = None
+        self._on_refusal: Callable[[RequestError], None] | None = None
 
     def set(self) -> None:
         """Wake the tasks that wait."""
-        self._done.set()
+        self.is_set = True
+        if self._done is not None:
+            self._done.set()
 
     def refuse(self, refusal: RequestError) -> None:
-        """Note the refusal, and wake the tasks that wait."""
+        """Note the refusal, and tell who asked."""
         self.refusal = refusal
         self.set()
+        if self._on_refusal is not None:
+            self._on_refusal(refusal)
+
+    def on_refusal(self, tell: Callable[[RequestError], None]) -> None:
+        """Call ``tell``, which must not raise, once the envelope is refused."""
+        self._on_refusal = tell
+        if self.refusal is not None:
+            tell(self.refusal)
 
     async def wait(self) -> None:
         """Wait until the receipt is set."""
+        if self.is_set:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._done is None:
+            self._done = trio.Event()
         await self._done.wait()
 
 
@@ -87,7 +104,9 @@ class Inbox:
     __slots__ = ("_receive", "_send", "_stats")
 
     def __init__(self, stats: Stats) -> None:
-        self._send, self._receive = trio.open_memory_channel[Envelope](math.inf)
+        # Not `open_memory_channel[Envelope]`, which makes an object for each call.
+        self._send: trio.MemorySendChannel[Envelope]
+        self._send, self._receive = trio.open_memory_channel(math.inf)
         self._stats = stats
 
     def __len__(self) -> int:

@@ -6,18 +6,26 @@ There is one exception: the owner may close a session without taking its seat.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+
 from proxim import clock
 from proxim.actors.checks import host_seat_of, ref_of, seat_of
 from proxim.actors.connection import Connection
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.hosting import Hosting
-from proxim.actors.inbox import Envelope
+from proxim.actors.inbox import Envelope, Receipt
 from proxim.actors.invitations import Invitations, new_code, new_resume_token
 from proxim.actors.relay import post_from, relay
 from proxim.actors.stats import CONTESTED, LAPSED
 from proxim.actors.supervisor import Supervisor
 from proxim.protocol import messages as wire
-from proxim.protocol.errors import LinkLapsed, NotAllowed, TokenUsed, UnknownSession
+from proxim.protocol.errors import (
+    LinkLapsed,
+    NotAllowed,
+    RequestError,
+    TokenUsed,
+    UnknownSession,
+)
 from proxim.protocol.messages import ClientMessage
 from proxim.session import events as ev
 from proxim.session.events import Event, Role
@@ -51,7 +59,41 @@ class Router:
 
         Raises what ``route`` does.
         """
-        return self._supervisor.has_caught_up and self._post(connection, message)
+        if not self._supervisor.has_caught_up:
+            return False
+        if self._post(connection, message):
+            return True
+        match message:
+            case wire.Register() if not self._hosting.may_wait(connection, message):
+                _finish(self._hosting.register(connection, message))
+            case wire.CreateSession() if not self._hosting.may_wait(connection, message):
+                _finish(self._hosting.create_session(connection, message))
+            case _:
+                return False
+        return True
+
+    def ask_now(
+        self,
+        connection: Connection,
+        message: ClientMessage,
+        refuse: Callable[[RequestError], None],
+    ) -> Receipt | None:
+        """Ask the session for the guest seat, if it is at this node; return the receipt.
+
+        ``refuse`` is called with the refusal, if there is one. Return None for other requests.
+        Raises ``NotAllowed`` and ``RateLimited`` as ``route`` does.
+        """
+        if not isinstance(message, wire.PairRequest) or not self._supervisor.has_caught_up:
+            return None
+        actor = self._supervisor.find(message.session_id)
+        if actor is None:
+            return None
+        guess_key = self._check_seat_request(connection, message)
+        receipt = actor.ask(Envelope(_pair_event(message), connection, message.ref))
+        receipt.on_refusal(
+            lambda refusal: refuse(self._count_refusal(refusal, guess_key, connection))
+        )
+        return receipt
 
     def _post(self, connection: Connection, message: ClientMessage) -> bool:
         """Put a request into the inbox of the session in which the connection has a seat.
@@ -96,7 +138,7 @@ class Router:
             return
         match message:
             case wire.PairRequest():
-                await self._pair(connection, message)
+                await self._request_seat(connection, message, _pair_event(message))
             case wire.Resume():
                 token = message.resume_token
                 is_seated = message.session_id in connection.seats
@@ -128,16 +170,6 @@ class Router:
 
     # -- the guest's requests ----------------------------------------------------------------
 
-    async def _pair(self, connection: Connection, message: wire.PairRequest) -> None:
-        event = ev.PairRequested(
-            message.token, message.device_info, new_resume_token(), new_code(), message.seal
-        )
-        try:
-            await self._request_seat(connection, message, event)
-        except (LinkLapsed, TokenUsed) as refusal:
-            self.stats.outcomes[LAPSED if isinstance(refusal, LinkLapsed) else CONTESTED] += 1
-            raise
-
     async def _request_seat(
         self, connection: Connection, message: wire.PairRequest | wire.Resume, event: Event
     ) -> None:
@@ -145,18 +177,47 @@ class Router:
 
         Until then no further message of this connection is read.
         """
-        seat = connection.seats.get(message.session_id)
-        if seat is not None and seat.role is Role.HOST:
-            raise NotAllowed("this connection is the session's host", session_id=message.session_id)
-        guess_key = self._guesses.check_request(connection, message)
+        guess_key = self._check_seat_request(connection, message)
         handle = await self._supervisor.find_anywhere(message.session_id)
         if handle is None:
             unknown = UnknownSession(session_id=message.session_id)
-            raise self._guesses.count_refusal(unknown, guess_key, connection.address)
+            raise self._count_refusal(unknown, guess_key, connection)
         if isinstance(message, wire.Resume):
             # The seat's backlog comes on top of the outbox's bound: never two of them at once.
             await connection.wait_for_room()
         receipt = handle.ask(Envelope(event, connection, message.ref))
         await receipt.wait()
         if receipt.refusal is not None:
-            raise self._guesses.count_refusal(receipt.refusal, guess_key, connection.address)
+            raise self._count_refusal(receipt.refusal, guess_key, connection)
+
+    def _check_seat_request(
+        self, connection: Connection, message: wire.PairRequest | wire.Resume
+    ) -> str | None:
+        """Return the key under which a wrong token counts. Raises ``NotAllowed`` for the host."""
+        seat = connection.seats.get(message.session_id)
+        if seat is not None and seat.role is Role.HOST:
+            raise NotAllowed("this connection is the session's host", session_id=message.session_id)
+        return self._guesses.check_request(connection, message)
+
+    def _count_refusal(
+        self, refusal: RequestError, guess_key: str | None, connection: Connection
+    ) -> RequestError:
+        if isinstance(refusal, LinkLapsed | TokenUsed):
+            self.stats.outcomes[LAPSED if isinstance(refusal, LinkLapsed) else CONTESTED] += 1
+        return self._guesses.count_refusal(refusal, guess_key, connection.address)
+
+
+def _pair_event(message: wire.PairRequest) -> ev.PairRequested:
+    return ev.PairRequested(
+        message.token, message.device_info, new_resume_token(), new_code(), message.seal
+    )
+
+
+def _finish(work: Coroutine[object, None, None]) -> None:
+    """Run a coroutine that waits for nothing; no task has to be woken for it."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    work.close()
+    raise RuntimeError("a request waits that has nothing to wait for")

@@ -31,8 +31,6 @@ _SLOW_DOWN_FROM = 0.5
 _ROOM_TIME = 10.0
 """Seconds for which a connection waits for room in all outboxes together; then it is closed."""
 
-_INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
-
 
 class SocketConnection:
     """Connects one client's WebSocket to the router and the actors.
@@ -99,6 +97,8 @@ class SocketConnection:
                     await self._answer(result, reader)
                     if reader.has_more:
                         await trio.lowlevel.checkpoint()  # The other clients have their turn.
+                elif result is Read.ASKING:
+                    await reader.answered()
                 elif not self._meet_deadlines():
                     break
             # Before the closing handshake, which may take a while; after an error, in ``finally``.
@@ -112,14 +112,10 @@ class SocketConnection:
 
     async def _answer(self, request: ClientRequest, reader: Reader) -> None:
         """Have the router answer a request, and send its refusal if it is refused."""
-        if isinstance(request.message, _INTRODUCTIONS):
-            self._keepalive.introduced()
         try:
             await self._router.route(self, request.message)
         except Exception as error:
-            reader.refuse(request, error)
-        if self.seats:
-            self._ws.set_max_message_size(self._limits.message_size)
+            reader.refuse(request.frame, error)
 
     def _meet_deadlines(self) -> bool:
         """Do what is due by now; false if the connection has to end."""

@@ -65,24 +65,24 @@ class Keepalive:
         now = trio.current_time()
         self._close_by = now + self._limits.close_time
         self._ping_at = math.inf
-        self._wake_by(now)
+        self.wake_by(now)
 
     def end_now(self) -> None:
         """Have the connection end at once."""
         self._close_by = -math.inf
-        self._wake_by(-math.inf)
+        self.wake_by(-math.inf)
 
     def check_outbox_after(self, seconds: float) -> None:
         """Have the outbox checked, unless a check is pending."""
         if self._outbox_by == math.inf:
             self._outbox_by = trio.current_time() + seconds
-            self._wake_by(self._outbox_by)
+            self.wake_by(self._outbox_by)
 
     def message_incomplete(self, *, is_new: bool) -> None:
         """Start the time for the rest of a message, unless it runs already."""
         if is_new or self._message_by == math.inf:
             self._message_by = trio.current_time() + self._limits.message_time
-            self._wake_by(self._message_by)
+            self.wake_by(self._message_by)
 
     def message_complete(self) -> None:
         """End the time for the rest of a message."""
@@ -128,5 +128,6 @@ class Keepalive:
             return Due.PING
         return None
 
-    def _wake_by(self, moment: float) -> None:
+    def wake_by(self, moment: float) -> None:
+        """Have the wait of ``deadline_scope`` end at ``moment``, if not earlier."""
         self._scope.deadline = min(self._scope.deadline, moment)

@@ -6,12 +6,14 @@ import logging
 import math
 from collections.abc import Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import NamedTuple
 
 import trio
 
 from proxim import clock
 from proxim.actors.connection import Connection
+from proxim.actors.inbox import Receipt
 from proxim.actors.log import log_crash
 from proxim.actors.relay import relay
 from proxim.actors.router import Router
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _SLOW_TIME = 0.1
 """Seconds for which a client is not read after a signal for which its peer has little room."""
+
+_INTRODUCTIONS = (wire.Register, wire.PairRequest, wire.Resume)
 
 _IN_A_ROW = 16
 """Messages of one read of which requests are answered at once; then other clients have their turn.
@@ -52,6 +56,8 @@ class Read(Enum):
     """A deadline has passed, or a pause is over."""
     PAUSED = auto()
     """The client has to wait until the pause is over, and so does what it has sent."""
+    ASKING = auto()
+    """The client has to wait until the session has answered its request, as what it sends has."""
     CLOSED = auto()
     """The client sends nothing more."""
 
@@ -74,11 +80,13 @@ class Reader:
         "_delayed_refusal",
         "_frames",
         "_full_at",
+        "_is_seated",
         "_keepalive",
         "_limits",
         "_overrate_since",
         "_overrate_until",
         "_pause_until",
+        "_receipt",
         "_router",
         "_stats",
         "_ws",
@@ -102,6 +110,9 @@ class Reader:
         self._cork = cork
         self._stats = stats
         self._frames: Sequence[str | bytes] = ()
+        self._is_seated = False
+        # Of the request that was put into an inbox last, and may be refused there.
+        self._receipt: Receipt | None = None
         self._delayed_refusal: tuple[str | bytes, RequestError] | None = None
         self._full_at = self._pause_until = -math.inf
         self._overrate_since = self._overrate_until = -math.inf
@@ -143,13 +154,19 @@ class Reader:
         # The scope cancelled the wait.
         return Read.DEADLINE
 
-    def refuse(self, request: ClientRequest, error: Exception) -> None:
+    async def answered(self) -> None:
+        """Wait until the session has answered the request that ``read`` said is ``ASKING``."""
+        if self._receipt is not None:
+            await self._receipt.wait()
+
+    def refuse(self, frame: str | bytes, error: Exception) -> None:
         """Send a refusal, after its delay; what arrived behind the request waits as long."""
         if isinstance(error, RequestError) and error.delay:
-            self._delayed_refusal = request.frame, error
+            self._delayed_refusal = frame, error
             self._pause_until = trio.current_time() + error.delay
+            self._keepalive.wake_by(self._pause_until)
         else:
-            send_refusal(self._connection, request.frame, error)
+            send_refusal(self._connection, frame, error)
 
     def _feed(self, data: bytes) -> ClientRequest | Read | None:
         """Take what was read; return what the connection's task has to look at, or None.
@@ -158,7 +175,12 @@ class Reader:
         this relays signals at once.
         """
         self._stats.bytes_read += len(data)
+        if not self._is_seated and self._connection.seats:
+            self._is_seated = True
+            self._ws.set_max_message_size(self._limits.message_size)
         self._frames = self._ws.feed(data)
+        if self._receipt is not None and not self._receipt.is_set:
+            return Read.ASKING
         result = self._relay_signals()
         if self._ws.peer_has_ended and not (self._frames or isinstance(result, ClientRequest)):
             return Read.CLOSED
@@ -199,8 +221,15 @@ class Reader:
                 try:
                     message = _decode(frame)
                     if type(message) is not wire.Signal:
+                        if isinstance(message, _INTRODUCTIONS):
+                            keepalive.introduced()
                         if number <= _IN_A_ROW and self._router.route_now(connection, message):
                             continue
+                        if number == len(frames):
+                            refuse = partial(self.refuse, frame)
+                            self._receipt = self._router.ask_now(connection, message, refuse)
+                            if self._receipt is not None:
+                                continue
                         self._frames = frames[number:]
                         return ClientRequest(frame, message)
                     congestion = relay(connection, message, moment)

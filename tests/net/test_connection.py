@@ -7,6 +7,7 @@ import trio.testing
 from trio_websocket import wrap_client_stream
 
 from proxim.actors.actor import Actor
+from proxim.actors.limits import FIRST_DELAY
 from proxim.actors.router import Router
 from proxim.net.connection import SocketConnection
 from proxim.protocol.messages import Pong
@@ -254,6 +255,47 @@ async def test_a_client_that_is_closed_while_asking_gets_no_seat(memory_node, mo
     monkeypatch.undo()
     await host.say("list_sessions")
     assert (await host.hear("sessions"))["sessions"][0]["guest_online"] is False
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_follows_a_request_to_pair_is_handled_after_its_answer(
+    memory_node, monkeypatch, at_once
+):
+    host, guest = await memory_node.client(), await memory_node.client()
+    session_id, token = await open_session(host)
+    may_answer, receive = trio.Event(), Actor._receive
+
+    async def receive_late(actor, envelope):
+        await may_answer.wait()
+        await receive(actor, envelope)
+
+    monkeypatch.setattr(Actor, "_receive", receive_late)
+    request = {"type": "pair_request", "session_id": session_id, "token": token}
+    texts = [json.dumps(request | {"device_info": DEVICE}), '{"type":"ping","ref":"behind"}']
+    frames = [frame(TEXT, text.encode()) for text in texts]
+    for part in [b"".join(frames)] if at_once else frames:
+        await guest.ws._stream.send_all(part)
+        await trio.testing.wait_all_tasks_blocked()
+    may_answer.set()
+    assert [(await guest.hear())["type"] for _ in range(2)] == ["pair_pending", "pong"]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+async def test_wrong_token_is_refused_late_and_what_follows_it_later(
+    memory_node, autojump_clock, follows
+):
+    host, guest = await memory_node.client(), await memory_node.client(peer="192.0.2.1")
+    session_id, _ = await open_session(host)
+    began = trio.current_time()
+    fields = {"session_id": session_id, "token": "w" * 43, "device_info": DEVICE}
+    await guest.say("pair_request", **fields)
+    await trio.testing.wait_all_tasks_blocked()
+    if follows:
+        await guest.say("ping")
+    assert (await guest.hear())["code"] == "unknown_session"
+    assert trio.current_time() - began == pytest.approx(FIRST_DELAY)
+    if follows:
+        assert (await guest.hear())["type"] == "pong"
 
 
 async def test_signals_cross_unchanged_and_in_order(memory_node):
