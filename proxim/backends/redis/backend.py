@@ -272,6 +272,7 @@ class RedisBackend(Backend):
 
     def delete(self, actor: Actor) -> None:
         self.write_queue.delete(actor.session.session_id)
+        self.remote_connections.session_removed(actor.session.session_id)
 
     def hand_over(self, actor: Actor) -> bool:
         """Set an approved session free: the first node that is asked for it takes it over."""
@@ -317,8 +318,7 @@ class RedisBackend(Backend):
 
     def _finish_flush(self, lost: frozenset[str]) -> None:
         for session_id in lost:
-            actor = self._supervisor.find(session_id)
-            if actor is not None:
+            if (actor := self._supervisor.find(session_id)) is not None:
                 self._give_up(actor)
             self.write_queue.drop(session_id)
         self.write_queue.mark_saved()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -25,6 +26,7 @@ from proxim.actors.supervisor import Supervisor
 from proxim.backends.redis.bus import MessageBus
 from proxim.backends.redis.remote_sessions import unavailable
 from proxim.backends.redis.rpc import (
+    NO_REQUEST,
     Answer,
     CloseConnection,
     Deliver,
@@ -131,6 +133,7 @@ class RemoteConnections:
         self._epoch = epoch
         self._find = find
         self._connections: dict[tuple[str, int], RemoteConnection] = {}
+        self._at_session: defaultdict[str, set[RemoteConnection]] = defaultdict(set)
         self._nursery: trio.Nursery
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -154,6 +157,7 @@ class RemoteConnections:
                         self._bus, sender, message.seat_number, message.session_id
                     )
                     self._connections[sender, message.seat_number] = connection
+                    self._at_session[message.session_id].add(connection)
                 connection.identify(message.owner, message.address)
                 self._request(connection, message)
             case SendSignal() if connection is not None:
@@ -220,7 +224,25 @@ class RemoteConnections:
 
     def _tidy(self, connection: RemoteConnection) -> None:
         if connection.closed or not (connection.seats or connection.pending):
-            self._connections.pop((connection.node, connection.seat_number), None)
+            self._forget(connection)
+
+    def _forget(self, connection: RemoteConnection) -> None:
+        self._connections.pop((connection.node, connection.seat_number), None)
+        here = self._at_session[connection.session_id]
+        here.discard(connection)
+        if not here:
+            del self._at_session[connection.session_id]
+
+    def session_removed(self, session_id: str) -> None:
+        """Tell the clients' nodes that nobody has a seat any more in a session that was removed.
+
+        Otherwise both nodes would keep such a seat for as long as its client stays connected.
+        """
+        for connection in list(self._at_session.get(session_id, ())):
+            if not (connection.closed or connection.pending):  # Otherwise an answer follows.
+                gone = Answer(seat_number=connection.seat_number, request_number=NO_REQUEST)
+                self._bus.send(connection.node, gone, session_id)
+                self._tidy(connection)
 
     def _leave(self, connection: RemoteConnection) -> None:
         seat = connection.seats.pop(connection.session_id, None)
@@ -247,10 +269,10 @@ class RemoteConnections:
 
     def drop_node(self, node: str | None = None) -> None:
         """A node is gone, or every node, and its connections with it."""
-        for key, connection in list(self._connections.items()):
+        for connection in list(self._connections.values()):
             if node in (None, connection.node):
                 connection.drop()
-                self._connections.pop(key, None)
+                self._forget(connection)
 
 
 def _may_ask(event: ev.Event, connection: RemoteConnection, actor: Actor) -> bool:

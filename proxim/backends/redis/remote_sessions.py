@@ -190,10 +190,11 @@ class RemoteSeat:
     def _answered(self, answer: rpc.Answer) -> None:
         """Take the seat, or lose it, and pass the refusal on to the client."""
         pending = self._pending.pop(answer.request_number, None)
-        if pending is None:
+        if pending is None and answer.request_number != rpc.NO_REQUEST:
             return
         self._take_seat(answer)
-        self._end_request(pending, None if answer.refusal is None else _refusal(answer.refusal))
+        if pending is not None:
+            self._end_request(pending, None if answer.refusal is None else _refusal(answer.refusal))
         self._sessions.tidy(self)
 
     def _take_seat(self, answer: rpc.Answer) -> None:
@@ -276,6 +277,7 @@ class RemoteSessions:
                 return held.actor
             # Its node has lost the session to another node, or to a later epoch.
             held.actor.refuse()
+            held.actor.leave(held)
             self._forget(held.actor)
         number = self.next_number()
         seat = self._remote_seats[number] = RemoteSeat(self, remote, connection, number)

@@ -63,6 +63,10 @@ class SignalRefused(_Message, frozen=True):
 # -- from the session's node to the connection's node ----------------------------------------
 
 
+NO_REQUEST = 0
+"""The number of no request: such an ``Answer`` says that the session and its seats are gone."""
+
+
 class Answer(_Message, frozen=True):
     """The end of a request. ``role`` is the seat that the connection has now, if any."""
 

@@ -33,8 +33,8 @@ async def opens(host, message=CREATE):
     return answer.session if isinstance(answer, wire.SessionCreated) else answer.code
 
 
-async def asks(node, session_id):
-    guest = node.connect()
+async def asks(node, session_id, guest=None):
+    guest = guest or node.connect()
     await guest.asks(wire.PairRequest(session_id=session_id, token=TOKEN, device_info=DEVICE))
     await trio.sleep(SOON)
     return guest
