@@ -260,7 +260,8 @@ class NodeLimits:
 
     ``connections``, ``sessions`` and ``access_guesses`` count by address, ``prompts`` and
     ``drawings`` by owner, ``guesses`` by address and session, ``denials`` by address and owner.
-    ``address_drawings`` are the drawings of all owners at an address.
+    ``address_drawings`` are the drawings of all owners at an address. ``prompt_networks`` keeps a
+    part of ``max_prompts`` free for hosts from where there is no prompt yet.
     """
 
     def __init__(
@@ -272,12 +273,27 @@ class NodeLimits:
         self.sessions = ConcurrencyLimit(settings.sessions_per_address)
         self.session_networks = NetworkLimit(settings.sessions_per_address)
         self.prompts = ConcurrencyLimit(settings.prompts_per_host)
+        self.prompt_networks = NetworkLimit(0)
         self.guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.access_guesses = SlidingWindow(settings.guesses_per_address, settings.guess_window)
         self.denials = SlidingWindow(settings.denials_per_address, settings.guess_window)
         most = settings.drawings_per_owner
         self.drawings = SlidingWindow(most, DRAWING_WINDOW)
         self.address_drawings = SlidingWindow(most * DRAWING_FACTOR, DRAWING_WINDOW)
+
+    def prompt_begins(self, owner: str, source: Source) -> None:
+        """Count a prompt of an owner's session, which was opened from ``source``."""
+        self.prompts.acquire(owner)
+        self.prompt_networks.acquire(source)
+
+    def prompt_ends(self, owner: str, source: Source) -> None:
+        """Count one prompt less."""
+        self.prompts.release(owner)
+        self.prompt_networks.release(source)
+
+    def prompt_room(self, source: Source) -> float:
+        """Return how many prompts there may be so that a host at ``source`` gets another one."""
+        return self.prompt_networks.room(source, self.settings.max_prompts)
 
     def by_name(self) -> dict[str, ConcurrencyLimit | SlidingWindow]:
         """Return by their names the counters that nodes count together."""

@@ -189,7 +189,7 @@ class Supervisor:
         if 0 < self.limits.settings.prompts_per_host <= open_prompts:
             wait = max(wait, min(seconds_left, default=0.0), SHORTEST_WAIT)
         limit = "denials_per_address" if denied_for > 0 else "prompts_per_host"
-        if wait <= 0 and 0 < self.limits.settings.max_prompts <= self.stats.prompts:
+        if wait <= 0 and 0 < self.limits.prompt_room(self._source_of(actor)) <= self.stats.prompts:
             wait, limit = SHORTEST_WAIT, "max_prompts"
         if wait <= 0:
             return None
@@ -200,9 +200,9 @@ class Supervisor:
         """Count and log that an actor's session went from one state to another."""
         self.stats.transitioned(actor.session, before, now)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.acquire(actor.owner.hash)
+            self.limits.prompt_begins(actor.owner.hash, self._source_of(actor))
         elif before.state is State.PROMPTED:
-            self.limits.prompts.release(actor.owner.hash)
+            self.limits.prompt_ends(actor.owner.hash, self._source_of(actor))
         self.observer.transitioned(actor.session, before)
         if not actor.session.ended:
             self._log(actor.session, "a session is %s", actor.session.state.name.lower())
@@ -307,10 +307,13 @@ class Supervisor:
         self._owned.setdefault(actor.owner, {})[actor.session.session_id] = actor
         self.stats.added(actor.session)
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.acquire(actor.owner.hash)
+            self.limits.prompt_begins(actor.owner.hash, self._source_of(actor))
         self.observer.added(actor.session)
         # One name for all, since Trio would build a string for each.
         self._nursery.start_soon(self._guard, actor, name="actor")
+
+    def _source_of(self, actor: Actor) -> Source:
+        return self._sources.get(actor.session.session_id, NOWHERE)
 
     def _note_crash_of(self, session: Session) -> None:
         self.endings[Reason.INTERNAL_ERROR] += 1
@@ -329,7 +332,7 @@ class Supervisor:
         self.stats.removed(actor.session)
         actor.session.drop_backlogs()
         if actor.session.state is State.PROMPTED:
-            self.limits.prompts.release(actor.owner.hash)
+            self.limits.prompt_ends(actor.owner.hash, self._source_of(actor))
         self.observer.removed(actor.session)
         source = self._sources.pop(session_id, NOWHERE)
         self.limits.sessions.release(source.address)

@@ -6,7 +6,7 @@ import pytest
 
 from proxim.actors.limits import LOOPBACK, LimitSettings, NetworkLimit, Source
 from proxim.protocol import messages as wire
-from tests.actors.helpers import PERSISTENT, Node
+from tests.actors.helpers import PERSISTENT, Meeting, Node
 
 HERE = "192.0.2.1"
 SITE = ("2001:db8:0:100::/56", "2001:db8::/48")
@@ -137,3 +137,53 @@ async def test_ended_session_makes_room_in_its_networks(autojump_clock, counted)
     for actor in node.supervisor.actors():
         node.supervisor.release(actor)
     assert await opens(node, net(5))
+
+
+# -- prompts ---------------------------------------------------------------------------------
+
+
+async def prompts(node, source, uuid):
+    """Return whether a host there is prompted by a guest from elsewhere."""
+    meeting = Meeting(node, node.connect(*source))
+    await meeting.host.registers(uuid=uuid)
+    await meeting.open(PERSISTENT, None)
+    meeting.guest = node.connect()
+    answer = await meeting.guest.asks(meeting.pair_request())
+    if isinstance(answer, wire.PairPending):
+        return meeting
+    assert (answer.code, answer.retry_after) == ("rate_limited", 1.0)
+    return None
+
+
+async def prompted_from(node, source, count):
+    return [bool(await prompts(node, source, f"desk-{number}")) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    [Source(HERE), Source(None, (LOOPBACK,)), net(1)],
+    ids=["an address", "loopback", "a network"],
+)
+async def test_room_for_prompts_is_kept_for_strangers(autojump_clock, counted, greedy):
+    node = await counted(max_prompts=20)
+    assert await prompted_from(node, greedy, 19) == [True] * 18 + [False]
+    assert node.supervisor.stats.refusals["max_prompts"] == 1
+    strangers = [Source(f"198.51.100.{number}") for number in range(3)]
+    asked = [await prompts(node, each, f"phone-{each.address}") for each in strangers]
+    assert [bool(each) for each in asked] == [True, True, False]
+    for meeting in asked[:2]:
+        await meeting.decide()
+    assert await prompts(node, strangers[0], "phone"), "its answered prompt counts no more"
+
+
+async def test_host_in_the_nodes_process_may_have_all_prompts(autojump_clock, counted):
+    node = await counted(max_prompts=20)
+    assert await prompted_from(node, Source(), 21) == [True] * 20 + [False]
+
+
+async def test_prompt_of_a_session_that_is_removed_counts_no_more(autojump_clock, counted):
+    node = await counted(max_prompts=20)
+    assert await prompts(node, net(1), "desk")
+    for actor in node.supervisor.actors():
+        node.supervisor.release(actor)
+    assert not node.supervisor.limits.prompt_networks._held
