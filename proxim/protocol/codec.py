@@ -23,6 +23,7 @@ from proxim.protocol.messages import (
     NodeMessage,
     PairRequest,
     SessionType,
+    Signal,
 )
 
 _encoder = msgspec.json.Encoder()
@@ -83,11 +84,18 @@ def decode_client(frame: str | bytes) -> ClientMessage:
 
 
 def decode_node(frame: str | bytes) -> NodeMessage:
-    """Return a node's message. Raises ``BadMessage`` if this version does not know it."""
+    """Return a node's message. Raises ``BadMessage`` if this version does not know it.
+
+    The data of a signal is JSON that can be decoded, whatever a node sends.
+    """
+    text = frame if isinstance(frame, str) else _utf8(frame)
     try:
-        return _node_decoder.decode(frame)
+        message = _node_decoder.decode(text)
     except _DECODE_ERRORS as error:
         raise BadMessage(_explain(error, {})) from None
+    if isinstance(message, Signal) and depth.is_too_deep(text):
+        raise _too_deep(text)
+    return message
 
 
 class Reference(NamedTuple):

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import trio
 import trio_websocket
-from wsproto.events import CloseConnection, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from proxim.client import open_guest, open_host
 from proxim.protocol.errors import ConnectionLost, RequestError
@@ -75,7 +75,7 @@ async def _pump(source, sink, scope):
 async def scripted(nursery, answer):
     """Return the URL of a scripted node: ``answer`` returns the messages for a request.
 
-    An int is a close code.
+    An int is a close code, bytes are the content of a binary frame.
     """
 
     async def serve(request):
@@ -95,6 +95,8 @@ async def scripted(nursery, answer):
 def _frame(ws, message):
     if isinstance(message, int):
         return ws._wsproto.send(CloseConnection(code=message))
+    if isinstance(message, bytes):
+        return ws._wsproto.send(BytesMessage(data=message))
     return ws._wsproto.send(TextMessage(data=json.dumps(message)))
 
 

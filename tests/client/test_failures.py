@@ -192,6 +192,28 @@ async def test_refusal_before_a_close_is_raised_alone(nursery):
     assert raised.value.retry_after == 9
 
 
+@pytest.mark.parametrize("expects", [True, False], ids=["channel", "signals"])
+async def test_signal_that_cannot_be_decoded_ends_no_program(nursery, expects):
+    text = b'{"type":"signal","session_id":"%b","data":%b}'
+    # Of some of these depths a message can be read, and not be decoded by a deeper stack.
+    nested = (b'{"rtc":' + b"[" * depth + b"]" * depth + b"}" for depth in range(850, 1000, 4))
+    frames = [text % (b"s" * 22, data) for data in (b'{"rtc":"\xff"}', b'"\xff"', *nested)]
+
+    def answer(asked):
+        about = {"session_id": "s" * 22, "device_info": asked["device_info"]}
+        pending = {"type": "pair_pending", "resume_token": "r" * 65, "expires_in": 40}
+        approved = {"type": "pair_result", "status": "approved", **about}
+        good = {"type": "signal", "session_id": "s" * 22, "data": "good"}
+        return [{**pending, **about, "ref": asked["ref"]}, approved, *frames, good]
+
+    link = f"{await scripted(nursery, answer)}/join#{'s' * 22}.{'t' * 43}"
+    async with open_guest(link, name="Phone") as guest:
+        if expects:
+            guest.expect_channel()
+        with trio.fail_after(PATIENCE):
+            assert await guest.receive() == "good"
+
+
 async def test_too_large_message_is_refused_before_it_is_sent(node):
     async with paired(node.url) as (session, guest):
         with pytest.raises(errors.BadMessage, match="65504 bytes"):

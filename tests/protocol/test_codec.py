@@ -58,6 +58,15 @@ def test_message_itself_is_the_first_of_32_levels():
 def test_too_deep_node_message_is_refused():
     frame = f'{{"type":"signal","session_id":"s","data":{DEEP}}}'
     assert refusal(frame, decode_node) == "the JSON is nested too deeply"
+    frame = '{{"type":"signal","session_id":"s","data":{}{}}}'
+    assert decode_node(frame.format("[" * 31, "]" * 31))
+    # A program that receives it might not be able to decode it: its stack may be deeper by then.
+    said = refusal(frame.format("[" * 32, "]" * 32), decode_node)
+    assert said == "`data` is nested too deeply: at most 32 levels"
+
+
+def test_signal_of_a_node_that_is_not_utf8_is_refused():
+    assert refusal(b'{"type":"signal","session_id":"s","data":"\xff"}', decode_node) == "not UTF-8"
 
 
 @pytest.mark.parametrize("field", ["f" * 65, "\u202e", "a b"])
