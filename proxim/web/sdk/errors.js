@@ -1,5 +1,7 @@
 // The errors of the SDK.
 
+import { secondsFrom } from "./clock.js";
+
 /** @import { Message, Status } from "./types.js" */
 
 /**
@@ -61,8 +63,8 @@ export const tampered = (what, sessionId) =>
   new ProximError("tampered", `somebody between the two sides has tampered with ${what}`, { sessionId });
 
 /** @param {Message} message An `error` message of the node. */
-export const wireError = (message) =>
-  new ProximError(message.code, message.message, { sessionId: message.session_id, retryAfter: message.retry_after });
+export const wireError = ({ code, message, session_id: sessionId, retry_after }) =>
+  new ProximError(code, message, { sessionId, retryAfter: retry_after === undefined ? undefined : secondsFrom(retry_after) });
 
 /** @param {any} error An error of WebRTC. */
 export const webrtcFailed = (error) =>

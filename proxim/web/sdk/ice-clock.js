@@ -1,6 +1,6 @@
 // When the ICE servers of a session expire, and when to refresh them.
 
-import { momentIn } from "./clock.js";
+import { momentIn, secondsFrom } from "./clock.js";
 
 /** ICE servers are refreshed after this part of their time, if the last ones gained as many milliseconds;
  * after a failure they are refreshed again after `retry` milliseconds. */
@@ -22,8 +22,9 @@ export class IceClock {
     return performance.now() >= this.#expiry.moment || Date.now() >= this.#expiry.date;
   }
 
-  /** There are servers. @param {number} ttl The seconds until they expire. */
-  set(ttl) {
+  /** There are servers. @param {number} said The seconds until they expire, as the node says. */
+  set(said) {
+    const ttl = secondsFrom(said);
     const moment = momentIn(ttl);
     // Servers that expire with the session cannot be renewed.
     if (this.#timer && moment < this.#expiry.moment + ICE.gain) return;

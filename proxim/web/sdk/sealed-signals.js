@@ -1,5 +1,6 @@
 // The signals of a sealed session (sealing: Sealed signals, Hellos).
 
+import { LONGEST_TIMER } from "./clock.js";
 import { ProximError, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 
@@ -11,8 +12,6 @@ import { emit } from "./events.js";
 const HELLO_TIMEOUT = 10_000;
 /** Milliseconds between two notices of tampering: a hostile node could otherwise send any number. */
 const NOTICE_PAUSE = 60_000;
-/** Milliseconds; a longer timer of a browser ends at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 /** Values that may wait. */
 const MAX_WAITING = 256;
 const TAG_BYTES = 16;

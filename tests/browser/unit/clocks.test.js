@@ -10,6 +10,15 @@ beforeEach(freshBrowser);
 const prompt = (expires_in) => ({ type: "pair_prompt", session_id: ID, device_info: { name: "P", id: "1" }, expires_in });
 const left = (moment) => moment - Date.now();
 
+/** Times in seconds for which a browser would not wait: too long for a timer, or no number. */
+const ENDLESS = [1e12, 1e308, "soon", {}];
+
+/** Have timers end at once that a browser would end at once. */
+function limitTimers() {
+  const start = globalThis.setTimeout;
+  globalThis.setTimeout = (action, time, ...more) => start(action, Number(time) < 2 ** 31 ? Number(time) : 1, ...more);
+}
+
 async function opened() {
   const host = new Host("http://node", { rtc: false });
   await FakeSocket.last.opens();
@@ -72,3 +81,35 @@ test("a link may have parameters that somebody on the way has added", () => {
     assert.equal(parseLink(LINK.replace("/join", `/join${added}`)).sessionId, ID);
   }
 });
+
+for (const said of ENDLESS) {
+  const name = JSON.stringify(said);
+
+  test(`a node that has a host come back after ${name} s gets no host without a pause`, async () => {
+    limitTimers();
+    await opened();
+    await FakeSocket.last.breaks();
+    await pass(1_000);
+    await FakeSocket.last.opens();
+    await FakeSocket.last.answers("register", { type: "error", code: "rate_limited", message: "slowly", retry_after: said });
+    const count = FakeSocket.all.length;
+    await pass(500);
+    assert.equal(FakeSocket.all.length, count);
+  });
+
+  test(`a node whose ICE servers work for ${name} s is not asked for others again and again`, async () => {
+    limitTimers();
+    const guest = new Guest(LINK, { rtc: false });
+    guest.ask();
+    await FakeSocket.last.opens();
+    await FakeSocket.last.answers("pair_request", { type: "pair_pending", session_id: ID, resume_token: "r", expires_in: 40 });
+    const approval = { type: "pair_result", session_id: ID, status: "approved", device_info: null, ice_servers: ICE };
+    await FakeSocket.last.hears({ ...approval, ice_ttl: said });
+    for (let turn = 0; turn < 10; turn += 1) {
+      const asked = FakeSocket.last.types().filter((type) => type === "refresh_ice").length;
+      assert.ok(asked <= 1, `asked ${asked} times`);
+      if (asked === 1) await FakeSocket.last.answers("refresh_ice", { type: "ice_servers", session_id: ID, ice_servers: ICE, ttl: said });
+      await pass(10);
+    }
+  });
+}
