@@ -245,6 +245,20 @@ async def test_node_that_says_approved_lets_no_guest_in_again(wire, serve, nurse
         assert await end(guest) == ("rejected", "tampered")
 
 
+async def test_nonce_is_sent_to_no_node_at_another_url(node, serve, nursery):
+    kept, key = {}, "k" * 43
+    async with open_host(node.url, uuid="desk", key=key, seals=kept) as host:
+        session = await host.create("persistent", sealed=True)
+    before = dict(kept)
+    assert '"origin"' in before[session.session_id]
+    between = Between(await serve())
+    await between.start(nursery)
+    async with open_host(between.url, uuid="desk", key=key, seals=kept) as host:
+        assert host.sessions == {}
+    assert between.types(UP) == ["register"]
+    assert kept == before
+
+
 async def test_new_session_has_the_id_of_its_nonce(nursery):
     def answer(asked):
         welcome = {"features": ["seal", "nonce", "link_ttl"], "boot": "b" * 22, "seal": 1}
