@@ -173,7 +173,7 @@ test("an error has a drawing, and where the browser can scan a button that does 
 });
 
 const AGAIN = ["Try again"];
-const SCAN = ["Scan a code", "Paste the link"];
+const SCAN = ["Scan a code", "Paste its link instead"];
 const ANOTHER_STEP = { not_registered: ["Reload the page"], other: ["Reload the page"], nonsense: ["Reload the page"] };
 const SCANS = [
   "token_used", "link_lapsed", "unknown_session", "not_approved", "already_decided", "not_allowed", "code_required",
@@ -230,8 +230,8 @@ test("a page that cannot scan has no button for it, but takes a link", async () 
   const desk = await here.desk();
   const phone = await here.phone(`${here.node.url}/join`);
   await phone.sees("Scan a code first");
-  assert.deepEqual(await phone.page.getByRole("button").allTextContents(), ["Paste the link"]);
-  await phone.press("Paste the link");
+  assert.deepEqual(await phone.page.getByRole("button").allTextContents(), ["Paste its link instead"]);
+  await phone.press("Paste its link instead");
   const link = await desk.opens("one_time");
   for (const wrong of ["", "hello", link.slice(0, -5), link.replace(/:\d+/, ":1")]) {
     await phone.page.getByLabel("Link from the other device").fill(wrong);

@@ -87,11 +87,30 @@ async function walk(node, browser, look, hostShape, guestShape) {
   await shoot(second, "guest-4-declined");
   const late = await Phone.opens(second.page.url(), await context(guestShape));
   await shoot(late, "guest-5-no-code");
+  await late.press("Paste its link instead");
+  await late.page.getByLabel("Link from the other device").fill("https://example.org");
+  await late.press("Open the link");
+  await shoot(late, "guest-5-paste");
+  const scanning = await context(guestShape);
+  await scanning.addInitScript(() => {
+    globalThis.BarcodeDetector = class {
+      detect = async () => [];
+    };
+  });
+  const camera = await Phone.opens(`${node.url}/join`, scanning);
+  await camera.sees("Scan a code first");
+  await shoot(camera, "guest-5-scan-first");
+  await camera.press("Scan a code");
+  await camera.page.waitForFunction(() => document.querySelector("video").videoWidth > 0);
+  await shoot(camera, "guest-5-scan");
   await desk.page.getByRole("button", { name: /^End the connection/ }).first().click();
   await desk.ended("You ended it.");
   await phone.sees("The other device ended it.");
   await shoot(desk, "host-5-ended");
   await shoot(phone, "guest-6-ended");
+  await desk.press("Dismiss");
+  await shoot(desk, "host-5-discard");
+  await desk.press("Keep them");
   const other = new Desk(await deskContext.newPage());
   await other.page.goto(node.url);
   await other.sees("This page is open in another tab");
@@ -151,6 +170,7 @@ async function lose(browser, look, hostShape, guestShape) {
   const phone = await Phone.opens(await page.locator("#link").inputValue(), await browser.newContext({ ...guestShape, ...look }));
   await node.stop();
   await page.locator("#reach.off").waitFor();
+  await page.locator("#cover:not([hidden])").waitFor();
   await page.screenshot({ path: `${FOLDER}/${look.name}-host-9-offline.png` });
   await phone.asks();
   await phone.sees("The server can’t be reached");

@@ -253,6 +253,7 @@ test("a code of a node that was stopped is covered, and its buttons are off unti
     assert.ok(await desk.page.getByRole("button", { name, exact: true }).isDisabled(), name);
   }
   assert.equal(await desk.page.getByRole("button", { name: "Show the code", exact: true }).count(), 0);
+  assert.equal(await desk.page.locator("#code-left").textContent(), "");
   await here.node.restart();
   await desk.sees("The server was stopped or restarted. This is a new code.");
   await desk.hasCode();

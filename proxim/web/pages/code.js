@@ -74,8 +74,9 @@ function tick() {
   const words = (paused ? text.expiresIn : text.refreshesIn)(duration(left));
   // The session of a server that has stopped is over, perhaps before the page has lost the server.
   const isOffline = !isOnline || shown.over !== null;
-  cover(shown.prompt ? "asked" : isOffline ? "offline" : seconds <= 0 ? "expired" : null);
-  showLeft(byId("code-left"), seconds > 0 && !shown.over ? words : "", shown.over ? 0 : left / all, paused && left < LATE);
+  const why = shown.prompt ? "asked" : isOffline ? "offline" : seconds <= 0 ? "expired" : null;
+  cover(why);
+  showLeft(byId("code-left"), why ? "" : words, why ? 0 : left / all, paused && left < LATE);
   say(byId("code-hint"), paused ? text.paused : text.renewing);
   say(byId("pause"), paused ? text.goOn : text.pause);
   if (left < 0 && isOnline && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();

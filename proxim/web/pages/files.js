@@ -48,7 +48,6 @@ const hasFiles = (/** @type {any} */ event) => event.dataTransfer?.types.include
 export function filesPane(session, whoAsks, flooded, place, answered) {
   const offers = offersBox(whoAsks, answered);
   const full = el("p", { class: "notice small", role: "status", hidden: true, text: text.inboxFull });
-  const blocked = el("p", { class: "notice small", hidden: true, text: text.filesBlocked });
   /** @type {Set<Row>} The oldest first. */
   const rows = new Set();
   let connected = false;
@@ -127,13 +126,12 @@ export function filesPane(session, whoAsks, flooded, place, answered) {
   };
   return {
     pickers,
-    notes: el("div", { class: "notes" }, blocked, full),
+    notes: el("div", { class: "notes" }, full),
     /** The questions whether to take a file, which a person must not overlook. */
     offers: offers.element,
     /** @param {boolean} on @param {boolean} hasNoWay Whether the two sides can't connect directly, as it looks. */
     enable(on, hasNoWay) {
       connected = on;
-      blocked.hidden = !hasNoWay;
       pickers.hidden = hasNoWay || session.over !== null;
       for (const { transfer } of rows) if (transfer instanceof Outgoing) transfer.isBlocked = hasNoWay;
       tend();

@@ -215,7 +215,7 @@ function offerCode() {
     const { element, input } = linkField(node);
     byId("over-action").replaceChildren(element);
     input.focus();
-  }, canScan() ? "second" : undefined);
+  }, "second");
   byId("over-action").replaceChildren(...(canScan() ? [scan, paste] : [paste]));
 }
 

@@ -40,7 +40,7 @@ test("every error code has a text of its own, and what to do next", () => {
 
 /** What the words of each step say. */
 const STEPS = {
-  again: /\btry again\b|\bin its browser’s settings\b/i,
+  again: /\btry again\b/i,
   reload: /^Reload the page/,
   scan: /\b(scan|new code)\b/i,
   here: /has taken over/,
