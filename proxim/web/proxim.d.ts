@@ -219,6 +219,86 @@ export class Session extends EventTarget {
     addEventListener<K extends keyof SessionEventMap>(type: K, listener: ((this: Session, event: SessionEventMap[K]) => unknown) | { handleEvent(event: SessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
     removeEventListener<K extends keyof SessionEventMap>(type: K, listener: ((this: Session, event: SessionEventMap[K]) => unknown) | { handleEvent(event: SessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
+/** A guest asks to pair. Its name and id are unverified claims. */
+export class Prompt extends Event {
+    protected constructor();
+    /** The session that the guest asks for. */
+    session: HostSession;
+    /** @type {DeviceInfo} The guest's claim who it is. */
+    deviceInfo: DeviceInfo;
+    /** When the prompt expires, in the time of `Date.now()`. */
+    get expiresAt(): number;
+    /**
+     * Approve the guest.
+     * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
+     *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+     * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
+     *   `already_decided` if it is too late.
+     */
+    approve(code?: string): Promise<void>;
+    /**
+     * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
+     * for hosts that let in whoever asks.
+     * @throws {ProximError} `already_decided` if it is too late.
+     */
+    approveUnchecked(): Promise<void>;
+    /** Decline the guest; the session ends. */
+    decline(): Promise<void>;
+    #private;
+}
+/** The events of `HostSession`, for its `addEventListener`. */
+export interface HostSessionEventMap extends SessionEventMap {
+    prompt: Prompt;
+    contested: Event;
+    link: Event;
+}
+/**
+ * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
+ * link.
+ */
+export class HostSession extends Session {
+    protected constructor();
+    /** `prompt` (a `Prompt`): a guest asks to pair.
+     * @type {((prompt: Prompt) => unknown) | null} */
+    onprompt: ((prompt: Prompt) => unknown) | null;
+    /** `contested`: another device has shown this link, too, after the guest. It was refused. Perhaps a
+     * person scanned twice, perhaps somebody else has seen the code.
+     * @type {((event: Event) => unknown) | null} */
+    oncontested: ((event: Event) => unknown) | null;
+    /** `link`: there is a new link.
+     * @type {((event: Event) => unknown) | null} */
+    onlink: ((event: Event) => unknown) | null;
+    /** @type {string | null} The link that a guest opens. */
+    link: string | null;
+    /** @type {string | null} The link as a QR code, for the `src` of an image. */
+    qr: string | null;
+    /** @type {Prompt | null} The prompt that waits for a decision. */
+    prompt: Prompt | null;
+    /** Whether another device has shown the link, too. */
+    contested: boolean;
+    /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
+    confirm: "none" | "code";
+    /** When the link expires, in the time of `Date.now()`. */
+    get lapsesAt(): number;
+    /** When the session was opened, in the time of `Date.now()`. */
+    get createdAt(): number;
+    /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
+    get expiresAt(): number | null;
+    /**
+     * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
+     * earlier links of this page led.
+     * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
+     * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
+     *   `joinUrl`.
+     */
+    renew({ tokenHash, joinUrl }?: {
+        tokenHash?: string;
+        joinUrl?: string | URL;
+    }): Promise<void>;
+    #private;
+    addEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
+    removeEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
+}
 /** The events of `Host`, for its `addEventListener`. */
 export interface HostEventMap {
     session: Event & { session: HostSession; };
@@ -386,86 +466,6 @@ export class Guest extends Session {
     #private;
     addEventListener<K extends keyof GuestEventMap>(type: K, listener: ((this: Guest, event: GuestEventMap[K]) => unknown) | { handleEvent(event: GuestEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
     removeEventListener<K extends keyof GuestEventMap>(type: K, listener: ((this: Guest, event: GuestEventMap[K]) => unknown) | { handleEvent(event: GuestEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
-}
-/** A guest asks to pair. Its name and id are unverified claims. */
-export class Prompt extends Event {
-    protected constructor();
-    /** The session that the guest asks for. */
-    session: HostSession;
-    /** @type {DeviceInfo} The guest's claim who it is. */
-    deviceInfo: DeviceInfo;
-    /** When the prompt expires, in the time of `Date.now()`. */
-    get expiresAt(): number;
-    /**
-     * Approve the guest.
-     * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
-     *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
-     * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
-     *   `already_decided` if it is too late.
-     */
-    approve(code?: string): Promise<void>;
-    /**
-     * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
-     * for hosts that let in whoever asks.
-     * @throws {ProximError} `already_decided` if it is too late.
-     */
-    approveUnchecked(): Promise<void>;
-    /** Decline the guest; the session ends. */
-    decline(): Promise<void>;
-    #private;
-}
-/** The events of `HostSession`, for its `addEventListener`. */
-export interface HostSessionEventMap extends SessionEventMap {
-    prompt: Prompt;
-    contested: Event;
-    link: Event;
-}
-/**
- * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
- * link.
- */
-export class HostSession extends Session {
-    protected constructor();
-    /** `prompt` (a `Prompt`): a guest asks to pair.
-     * @type {((prompt: Prompt) => unknown) | null} */
-    onprompt: ((prompt: Prompt) => unknown) | null;
-    /** `contested`: another device has shown this link, too, after the guest. It was refused. Perhaps a
-     * person scanned twice, perhaps somebody else has seen the code.
-     * @type {((event: Event) => unknown) | null} */
-    oncontested: ((event: Event) => unknown) | null;
-    /** `link`: there is a new link.
-     * @type {((event: Event) => unknown) | null} */
-    onlink: ((event: Event) => unknown) | null;
-    /** @type {string | null} The link that a guest opens. */
-    link: string | null;
-    /** @type {string | null} The link as a QR code, for the `src` of an image. */
-    qr: string | null;
-    /** @type {Prompt | null} The prompt that waits for a decision. */
-    prompt: Prompt | null;
-    /** Whether another device has shown the link, too. */
-    contested: boolean;
-    /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
-    confirm: "none" | "code";
-    /** When the link expires, in the time of `Date.now()`. */
-    get lapsesAt(): number;
-    /** When the session was opened, in the time of `Date.now()`. */
-    get createdAt(): number;
-    /** @type {number | null} When a temporary session ends, in the time of `Date.now()`. */
-    get expiresAt(): number | null;
-    /**
-     * Get a new link; the earlier one is invalid at once. It leads to `joinUrl`, by default to where the
-     * earlier links of this page led.
-     * @param {{ tokenHash?: string, joinUrl?: string | URL }} [options]
-     * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
-     *   `joinUrl`.
-     */
-    renew({ tokenHash, joinUrl }?: {
-        tokenHash?: string;
-        joinUrl?: string | URL;
-    }): Promise<void>;
-    #private;
-    addEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | AddEventListenerOptions): void;
-    removeEventListener<K extends keyof HostSessionEventMap>(type: K, listener: ((this: HostSession, event: HostSessionEventMap[K]) => unknown) | { handleEvent(event: HostSessionEventMap[K]): unknown } | null, options?: boolean | EventListenerOptions): void;
 }
 /**
  * Return the seats at a node that this browser can take again: first those of this tab, then the latest.

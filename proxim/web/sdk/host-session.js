@@ -1,70 +1,16 @@
-// The host's side of one session, and its prompt.
+// The host's side of one session.
 
 import { asDate, momentIn } from "./clock.js";
 import { ProximError, tampered } from "./errors.js";
 import { dispatch, emit } from "./events.js";
 import { isSealed, pageAddress } from "./link.js";
+import { Prompt } from "./prompt.js";
 import { Session } from "./session.js";
 
 /** @import { Host } from "./host.js" */
 /** @import { HostSecret } from "./host-secrets.js" */
 /** @import { SealedHost } from "./seal/host.js" */
 /** @import { DeviceInfo, Message, SessionInfo, SessionType } from "./types.js" */
-
-/** The number of one request to pair. */
-export const CODE = /^[1-9][0-9]{2}$/;
-
-/** A guest asks to pair. Its name and id are unverified claims. */
-export class Prompt extends Event {
-  #expiresAt;
-
-  /** @internal @param {HostSession} session @param {Message} message */
-  constructor(session, message) {
-    super("prompt");
-    /** The session that the guest asks for. */
-    this.session = session;
-    /** @type {DeviceInfo} The guest's claim who it is. */
-    this.deviceInfo = message.device_info;
-    this.#expiresAt = momentIn(message.expires_in);
-  }
-
-  /** When the prompt expires, in the time of `Date.now()`. */
-  get expiresAt() {
-    return asDate(this.#expiresAt);
-  }
-
-  /**
-   * Approve the guest.
-   * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
-   *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
-   * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
-   *   `already_decided` if it is too late.
-   */
-  async approve(code) {
-    const { id, confirm } = this.session;
-    if (confirm === "code" && !CODE.test(code ?? "")) {
-      throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
-    }
-    const { status } = await this.session._decide(true, code);
-    if (status === "rejected") {
-      throw new ProximError("wrong_code", "the guest shows another number, and was declined", { sessionId: id });
-    }
-  }
-
-  /**
-   * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
-   * for hosts that let in whoever asks.
-   * @throws {ProximError} `already_decided` if it is too late.
-   */
-  async approveUnchecked() {
-    await this.session._decide(true);
-  }
-
-  /** Decline the guest; the session ends. */
-  async decline() {
-    await this.session._decide(false);
-  }
-}
 
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its

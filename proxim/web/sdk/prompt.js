@@ -1,0 +1,62 @@
+// A guest's request, as the host sees it.
+
+import { asDate, momentIn } from "./clock.js";
+import { ProximError } from "./errors.js";
+
+/** @import { HostSession } from "./host-session.js" */
+/** @import { DeviceInfo, Message } from "./types.js" */
+
+/** The number of one request to pair. */
+export const CODE = /^[1-9][0-9]{2}$/;
+
+/** A guest asks to pair. Its name and id are unverified claims. */
+export class Prompt extends Event {
+  #expiresAt;
+
+  /** @internal @param {HostSession} session @param {Message} message */
+  constructor(session, message) {
+    super("prompt");
+    /** The session that the guest asks for. */
+    this.session = session;
+    /** @type {DeviceInfo} The guest's claim who it is. */
+    this.deviceInfo = message.device_info;
+    this.#expiresAt = momentIn(message.expires_in);
+  }
+
+  /** When the prompt expires, in the time of `Date.now()`. */
+  get expiresAt() {
+    return asDate(this.#expiresAt);
+  }
+
+  /**
+   * Approve the guest.
+   * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
+   *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+   * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
+   *   `already_decided` if it is too late.
+   */
+  async approve(code) {
+    const { id, confirm } = this.session;
+    if (confirm === "code" && !CODE.test(code ?? "")) {
+      throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
+    }
+    const { status } = await this.session._decide(true, code);
+    if (status === "rejected") {
+      throw new ProximError("wrong_code", "the guest shows another number, and was declined", { sessionId: id });
+    }
+  }
+
+  /**
+   * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
+   * for hosts that let in whoever asks.
+   * @throws {ProximError} `already_decided` if it is too late.
+   */
+  async approveUnchecked() {
+    await this.session._decide(true);
+  }
+
+  /** Decline the guest; the session ends. */
+  async decline() {
+    await this.session._decide(false);
+  }
+}
