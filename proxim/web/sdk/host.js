@@ -1,7 +1,6 @@
 // A host and its sessions.
 
 import { momentIn } from "./clock.js";
-import { isPassing, pauseAfter, reopenRequest } from "./coming-back.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
 import { ProximError, connectionLost, sessionEnded, tampered } from "./errors.js";
@@ -9,9 +8,9 @@ import { emit } from "./events.js";
 import { HostSecrets } from "./host-secrets.js";
 import { HostSession, linkRequest } from "./host-session.js";
 import { nodeAddress, pageAddress } from "./link.js";
+import { Reopening } from "./reopening.js";
 import { storage } from "./storage.js";
 
-/** @import { HostSecret } from "./host-secrets.js" */
 /** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
@@ -44,10 +43,7 @@ export class Host extends EventTarget {
   #secrets;
   /** @type {Set<string>} The ids of sessions that this page is about to have. */
   #opening = new Set();
-  /** @type {HostSecret[]} Those of sessions that the node has forgotten. */
-  #forgotten = [];
-  #tries = 0;
-  #timer = 0;
+  #reopening;
 
   /**
    * @param {string | URL} [url] The node; by default the page's own origin.
@@ -75,6 +71,7 @@ export class Host extends EventTarget {
     };
     this.#rememberIdentity();
     this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, options.name || deviceName());
+    this.#reopening = new Reopening(this, (id) => this.#opening.add(id));
     /** @internal */
     this._connection = new Connection(this.nodeUrl, this);
   }
@@ -204,7 +201,7 @@ export class Host extends EventTarget {
 
   /** Disconnect from the node. Sessions that survive a disconnect go on there. */
   leave() {
-    clearTimeout(this.#timer);
+    this.#reopening.stop();
     this._connection.close();
     this.#endSessions(connectionLost("the host has left"));
   }
@@ -226,43 +223,7 @@ export class Host extends EventTarget {
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
     await this._connection.requestNow("registered", request);
-    return this.#reopenForgotten();
-  }
-
-  /** Open the sessions again that the node has forgotten. */
-  async #reopenForgotten() {
-    let isDone = true;
-    for (const secret of this.#forgotten.splice(0)) {
-      try {
-        await this.#reopen(secret);
-      } catch (error) {
-        const { code, retryAfter } = /** @type {ProximError} */ (error);
-        if (code === "connection_lost") throw error;
-        if (isPassing(error)) {
-          isDone = false;
-          clearTimeout(this.#timer);
-          this.#timer = setTimeout(() => this.refresh().catch(() => {}), pauseAfter(this.#tries, retryAfter));
-        } else {
-          const session = this.sessions.get(secret.id);
-          if (session) session._end(sessionEnded("expired", "lost", secret.id));
-          else secret.forget();
-        }
-      }
-    }
-    this.#tries = isDone ? 0 : this.#tries + 1;
-  }
-
-  /** Open a session again under its id. @param {HostSecret} secret */
-  async #reopen(secret) {
-    const { id } = secret;
-    const { boot, features } = this._connection;
-    secret.page ??= this._linkPage();
-    const take = (/** @type {Message} */ { session }) => {
-      if (session.session_id !== id) throw tampered("the session's id", id);
-      secret.seen(boot, true);
-      this.#opening.add(id);
-    };
-    await this._connection.requestNow("session_created", reopenRequest(secret, features), take);
+    return this.#reopening.run();
   }
 
   /** @internal @param {Message} message */
@@ -289,8 +250,9 @@ export class Host extends EventTarget {
     // A host with seats is not told of all sessions.
     const isMine = (/** @type {string} */ id) => this.sessions.has(id) || !seats || seats.includes(id);
     const isMissing = (/** @type {string} */ id) => !known.has(id) && isMine(id);
-    this.#forgotten = features.includes("nonce") ? this.#secrets.forgotten(boot, isMissing) : [];
-    const forgotten = this.#forgotten.map(({ id }) => id);
+    const lost = features.includes("nonce") ? this.#secrets.forgotten(boot, isMissing) : [];
+    this.#reopening.secrets = lost;
+    const forgotten = lost.map(({ id }) => id);
     for (const [id, session] of [...this.sessions]) {
       if (forgotten.includes(id)) session._forgotten();
       else if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));
