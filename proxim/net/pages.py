@@ -32,13 +32,18 @@ _NAMED = {
     "/join": _PAGES / "join.html",
     "/proxim.js": _WEB / "proxim.js",
     # Only a sealed session loads these. They lie where the SDK's modules import them from.
+    "/sdk/known/index.js": _WEB / "sdk" / "known" / "index.js",
+    "/sdk/seal/ed25519.js": _WEB / "sdk" / "seal" / "ed25519.js",
     "/sdk/seal/index.js": _WEB / "sdk" / "seal" / "index.js",
     "/sdk/seal/qr.js": _WEB / "sdk" / "seal" / "qr.js",
+    "/vendor/ed25519.js": _WEB / "vendor" / "ed25519.js",
     "/vendor/seal.js": _WEB / "vendor" / "seal.js",
     "/vendor/qr.js": _WEB / "vendor" / "qr.js",
 }
 _SCRIPTS = {_PAGES / "host.js", _PAGES / "join.js"}
-_JOINED = {_NAMED["/proxim.js"], _NAMED["/sdk/seal/index.js"], *_SCRIPTS}
+_JOINED = {
+    _NAMED[f"/{name}.js"] for name in ("proxim", "sdk/known/index", "sdk/seal/index")
+} | _SCRIPTS
 """Modules that are served together with those that they import."""
 
 _SDK = {path for path in _NAMED.values() if path.suffix == ".js"}

@@ -605,4 +605,40 @@ export type LinkSeal = {
  * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there.
  */
 export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere";
+/**
+ * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
+ * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
+ * keys of its last requests, `pairedIn` is the session that brought the grant.
+ */
+export type StoredDevice = KnownDevice & {
+    key: string;
+    nonce: string;
+    seed: string;
+    private: string;
+    ticket: string;
+    previous: string | null;
+    isUsed: boolean;
+    seen: string[];
+    pairedIn: string;
+};
+/**
+ * A device that a host remembers. The person at the host gave the `name`. With `policy` `auto` its visits are approved
+ * without a question. `since`, `end` and `lastSeen` (its last visit) are times of `Date.now()`.
+ */
+export type KnownDevice = {
+    id: string;
+    name: string;
+    policy: "ask" | "auto";
+    since: number;
+    end: number;
+    lastSeen: number | null;
+    takesFiles: boolean;
+};
+/**
+ * Keeps the known devices of a host. When `save` has resolved, they outlive the page.
+ */
+export type DeviceStore = {
+    load: () => StoredDevice[] | Promise<StoredDevice[]>;
+    save: (devices: StoredDevice[]) => void | Promise<void>;
+};
 export {};

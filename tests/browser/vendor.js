@@ -1,6 +1,6 @@
 // Writes the libraries of the sealed sessions into proxim/web/vendor/, each as one module, with their licences:
 // seal.js is what the browser SDK uses of `hpke` and of the primitives by which it works without crypto.subtle,
-// qr.js draws QR codes.
+// ed25519.js signs where a browser cannot, qr.js draws QR codes.
 //
 //     node tests/browser/vendor.js           write them
 //     node tests/browser/vendor.js --check   fail if one of them is not current
@@ -30,6 +30,11 @@ export { sha256 } from "@noble/hashes/sha2.js";
       "@noble/curves": "LICENSE",
       "@noble/hashes": "LICENSE",
     },
+  },
+  // In a file of its own: most browsers have Ed25519, and do not load it.
+  ed25519: {
+    entry: 'export { ed25519 } from "@noble/curves/ed25519.js";',
+    licences: { "@noble/curves": "LICENSE", "@noble/hashes": "LICENSE" },
   },
   qr: { entry: 'export { encodeQR } from "qr";', licences: { qr: "LICENSE-MIT" } },
 };

@@ -21,8 +21,11 @@ PATHS = pages.paths()
 SDK = pages.join_modules(WEB / "proxim.js")
 SDK_PATHS = {
     "/proxim.js",
+    "/sdk/known/index.js",
+    "/sdk/seal/ed25519.js",
     "/sdk/seal/index.js",
     "/sdk/seal/qr.js",
+    "/vendor/ed25519.js",
     "/vendor/seal.js",
     "/vendor/qr.js",
 }
@@ -46,7 +49,7 @@ def test_named_paths_are_served():
 async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path):
     answer, body = await fetch(memory_node, path)
     is_sdk = path in SDK_PATHS
-    if path in ("/proxim.js", "/sdk/seal/index.js"):
+    if path in ("/proxim.js", "/sdk/known/index.js", "/sdk/seal/index.js"):
         assert body == pages.join_modules(WEB / path[1:])
     elif path in ("/web/host.js", "/web/join.js"):
         assert body == pages.join_modules(PAGES / path.removeprefix("/web/"))
@@ -196,7 +199,10 @@ def test_joined_page_imports_once_what_several_modules_take_from_outside(tmp_pat
     )
 
 
-@pytest.mark.parametrize("entry", ["proxim.js", "sdk/seal/index.js", "web/host.js", "web/join.js"])
+@pytest.mark.parametrize(
+    "entry",
+    ["proxim.js", "sdk/known/index.js", "sdk/seal/index.js", "web/host.js", "web/join.js"],
+)
 def test_what_a_joined_module_imports_is_served(entry):
     text = pages.join_modules(WEB / entry.replace("web/", "pages/")).decode()
     targets = re.findall(

@@ -52,4 +52,25 @@
  * @typedef {"tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere"} Notice
  */
 
+/**
+ * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
+ * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
+ * keys of its last requests, `pairedIn` is the session that brought the grant.
+ * @typedef {KnownDevice & { key: string, nonce: string, seed: string, private: string, ticket: string,
+ *   previous: string | null, isUsed: boolean, seen: string[], pairedIn: string }} StoredDevice
+ */
+
+/**
+ * A device that a host remembers. The person at the host gave the `name`. With `policy` `auto` its visits are approved
+ * without a question. `since`, `end` and `lastSeen` (its last visit) are times of `Date.now()`.
+ * @typedef {{ id: string, name: string, policy: "ask" | "auto", since: number, end: number,
+ *   lastSeen: number | null, takesFiles: boolean }} KnownDevice
+ */
+
+/**
+ * Keeps the known devices of a host. When `save` has resolved, they outlive the page.
+ * @typedef {{ load: () => StoredDevice[] | Promise<StoredDevice[]>,
+ *   save: (devices: StoredDevice[]) => void | Promise<void> }} DeviceStore
+ */
+
 export {};

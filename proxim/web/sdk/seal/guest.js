@@ -8,6 +8,7 @@ import { codeOf, exchange, linkSecrets, newPair, pairOf } from "./keys.js";
 import { SealedPeer } from "./peer.js";
 
 /** @import { Answer } from "./answer.js" */
+/** @import { Signer } from "./device.js" */
 /** @import { Draw } from "./encoding.js" */
 /** @import { SealedLink } from "./link.js" */
 
@@ -37,11 +38,12 @@ export class SealedGuest {
    * @param {SealedLink} link
    * @param {string} name
    * @param {Draw} [draw]
+   * @param {Signer | null} [device] The key of this device, if the host may remember it.
    * @throws {RangeError} If the name is not allowed, or the key in the link is not a key.
    */
-  static async ask(link, name, draw = drawRandom) {
+  static async ask(link, name, draw = drawRandom, device = null) {
     const own = newPair(draw);
-    const { seal, secret } = await sealAsk(link, name, own.public, draw);
+    const { seal, secret } = await sealAsk(link, name, own.public, draw, device);
     const { token } = linkSecrets(link.seed);
     const state = { token, seal, secret: encode64(secret), private: encode64(own.private), hostKey: null };
     return new SealedGuest(state, draw);

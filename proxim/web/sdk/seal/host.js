@@ -9,6 +9,7 @@ import { sealedLinkText } from "./link.js";
 import { SealedPeer } from "./peer.js";
 
 /** @import { Terms } from "./answer.js" */
+/** @import { Visitor, WireKnown } from "./device.js" */
 /** @import { Draw, KeyPair } from "./encoding.js" */
 
 /**
@@ -20,12 +21,13 @@ import { SealedPeer } from "./peer.js";
  * What to do about a prompt:
  *
  * - `asked`: ask the person about `name`, and send `ack` as `pair_ack` at once. If `isNew` is false the same
- *   request came again: the prompt is the same, and the `ack` too;
+ *   request came again: the prompt is the same, and the `ack` too. `visitor` is the device that has signed it;
  * - `returned`: approve with `seal`, and ask nobody, since the guest was approved before;
  * - `tampered`: reject and close the session, since somebody stripped or replaced the request;
  * - `does_not_open`: reject. It does not count as a denial;
  * - `unknown`: another page of the owner has the keys: do nothing, and say so.
- * @typedef {{ kind: "asked", name: string, ack: string, isNew: boolean } | { kind: "returned", seal: string } |
+ * @typedef {{ kind: "asked", name: string, ack: string, isNew: boolean, visitor?: Visitor, guestKey?: Uint8Array } |
+ *   { kind: "returned", seal: string } |
  *   { kind: "tampered" | "does_not_open" | "unknown" }} Verdict
  */
 
@@ -34,16 +36,16 @@ import { SealedPeer } from "./peer.js";
 /**
  * What a host keeps of a session: all of it is secret. The texts are base64url.
  * @typedef {{ links: { seed: string, private: string }[], seal: string | null,
- *   asked: { name: string, ack: string } | null,
+ *   asked: { name: string, ack: string, dk?: string, t?: string } | null,
  *   pending: { secret: string, private: string, guestKey: string } | null,
- *   decision: Decision | null, secret: string | null, isShown?: boolean }} HostState
+ *   decision: Decision | null, secret: string | null, isShown?: boolean, isStanding?: boolean }} HostState
  */
 
 /** Return the secrets of a new link. @param {Draw} [draw] @returns {LinkKeys} */
 export const newLink = (draw = drawRandom) => keysOf(draw(KEY_BYTES), draw(KEY_BYTES));
 
-/** @param {Uint8Array} seed @param {Uint8Array} own @returns {LinkKeys} */
-const keysOf = (seed, own) => ({ seed, private: own, tokenHash: linkSecrets(seed).tokenHash });
+/** Return the secrets of a link. @param {Uint8Array} seed @param {Uint8Array} own @returns {LinkKeys} */
+export const keysOf = (seed, own) => ({ seed, private: own, tokenHash: linkSecrets(seed).tokenHash });
 
 /** The keys of one session's links, and the one request that it opens. */
 export class SealedHost {
@@ -52,7 +54,7 @@ export class SealedHost {
   #keys;
   /** @type {string | null} */
   #seal = null;
-  /** @type {{ name: string, ack: string } | null} */
+  /** @type {HostState["asked"]} */
   #asked = null;
   /** @type {{ seal: string, verdict: Verdict } | null} */
   #returned = null;
@@ -60,17 +62,20 @@ export class SealedHost {
   #pending = null;
   /** Whether a prompt has come for a link, so that a node has seen its token. */
   #isShown = false;
+  #isStanding;
   /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
 
   /**
    * @param {string} sessionId
-   * @param {{ keys?: LinkKeys, secret?: Uint8Array, state?: HostState, draw?: Draw }} [from] The secrets of the
-   *   link of a new session, the secret of a session that was approved, or the `state` before a reload.
+   * @param {{ keys?: LinkKeys, secret?: Uint8Array, state?: HostState, draw?: Draw, isStanding?: boolean }} [from] The
+   *   secrets of the link of a new session, the secret of a session that was approved, or the `state` before a reload.
+   *   The link of a known device (`isStanding`) stays after a request.
    */
-  constructor(sessionId, { keys, secret, state, draw = drawRandom } = {}) {
+  constructor(sessionId, { keys, secret, state, draw = drawRandom, isStanding = false } = {}) {
     this.sessionId = sessionId;
     this.#draw = draw;
+    this.#isStanding = isStanding;
     this.#keys = keys ? [keys] : [];
     /** The session's other part, once the guest is approved. */
     this.peer = secret ? new SealedPeer("h", secret, draw) : null;
@@ -94,6 +99,7 @@ export class SealedHost {
       decision: this.decision,
       secret: this.peer && encode64(this.peer.secret),
       isShown: this.#isShown,
+      isStanding: this.#isStanding,
     };
   }
 
@@ -104,9 +110,11 @@ export class SealedHost {
 
   /**
    * The hash of the token to open this session again with, after the node has forgotten it; null if there is none. Who
-   * has a photo of a link that was used can do nothing with it: its token is not given to a node again.
+   * has a photo of a link that was used can do nothing with it: its token is not given to a node again. That of a
+   * standing link is, since only the device has it.
    */
   get reopenHash() {
+    if (this.#isStanding) return this.#keys.at(0)?.tokenHash ?? null;
     if (this.peer) return hashOf(reopenToken(this.peer.secret));
     return this.#isShown ? null : (this.#keys.at(0)?.tokenHash ?? null);
   }
@@ -174,28 +182,35 @@ export class SealedHost {
    * Return the decision of a person who typed `code`: a wrong one is a rejection.
    * @param {string} code
    * @param {Terms} terms
+   * @param {WireKnown} [known] The grant of a device that the person wants to remember.
    * @returns {Decision}
    * @throws {RangeError} If `code` does not have three digits; it decides nothing then.
    */
-  approve(code, terms) {
+  approve(code, terms, known) {
     if (!/^[1-9][0-9]{2}$/.test(code)) throw new RangeError("a code has three digits, 100 to 999");
     const { secret, own } = this.#needPending();
-    return this.#decide(isSameCode(code, codeOf(secret, own.public)), terms);
+    const isRight = isSameCode(code, codeOf(secret, own.public));
+    return this.#decide(isRight, terms, isRight ? known : undefined);
   }
 
-  /** Return the decision of a host that lets in whoever asks, without a number. @param {Terms} terms */
-  approveUnchecked(terms) {
-    return this.#decide(true, terms);
+  /**
+   * Return the decision of a host that lets in whoever asks, or a known device, without a number.
+   * @param {Terms} terms
+   * @param {WireKnown} [known] The next ticket of a known device.
+   */
+  approveUnchecked(terms, known) {
+    return this.#decide(true, terms, known);
   }
 
-  /** Return the decision of a person who says no. @param {Terms} terms */
-  decline(terms) {
-    return this.#decide(false, terms);
+  /** Return the decision of a person who says no. @param {Terms} terms @param {string} [gone] Why a device is not known any more. */
+  decline(terms, gone) {
+    return this.#decide(false, terms, gone === undefined ? undefined : { gone });
   }
 
   /** @param {HostState} state */
-  #restore({ links, seal, asked, pending, decision, secret, isShown = false }) {
+  #restore({ links, seal, asked, pending, decision, secret, isShown = false, isStanding = false }) {
     this.#isShown = isShown;
+    this.#isStanding = isStanding;
     this.#keys = links.map((each) => keysOf(decode64(each.seed), decode64(each.private)));
     this.#seal = seal;
     this.#asked = asked;
@@ -211,7 +226,7 @@ export class SealedHost {
 
   /** @param {string | undefined} seal @param {number} now @returns {Promise<Verdict>} */
   async #takePrompt(seal, now) {
-    if (this.#asked && seal === this.#seal) return { kind: "asked", ...this.#asked, isNew: false };
+    if (this.#asked && seal === this.#seal) return this.#askedAgain(this.#asked);
     if (this.#returned && seal === this.#returned.seal) return this.#returned.verdict;
     if (this.#seal === null && !this.peer && this.#keys.length === 0) return { kind: "unknown" };
     if (typeof seal !== "string") return { kind: "tampered" };
@@ -235,7 +250,9 @@ export class SealedHost {
       const box = this.peer.answerBox(content.slice(1), now);
       if (box) return { kind: "returned", seal: encode64(box) };
     }
-    for (const keys of [...this.#keys].reverse()) {
+    // A standing link has its keys also after a request.
+    const isFirst = this.#seal === null && !this.peer;
+    for (const keys of isFirst ? [...this.#keys].reverse() : []) {
       const ask = await openAsk(content, this.sessionId, keys).catch((error) => {
         if (error instanceof DoesNotOpen) return null;
         throw error;
@@ -245,15 +262,23 @@ export class SealedHost {
     throw new DoesNotOpen();
   }
 
-  /** @param {{ name: string, key: Uint8Array, secret: Uint8Array }} ask @returns {Verdict} */
-  #ask({ name, key, secret }) {
+  /** @param {NonNullable<HostState["asked"]>} asked @returns {Verdict} */
+  #askedAgain({ name, ack, dk, t }) {
+    const visitor = dk ? { key: decode64(dk), ticket: t ? decode64(t) : null } : undefined;
+    return { kind: "asked", name, ack, isNew: false, ...(visitor && { visitor }) };
+  }
+
+  /** @param {Awaited<ReturnType<typeof openAsk>>} ask @returns {Verdict} */
+  #ask({ name, key, secret, visitor }) {
     const own = newPair(this.#draw);
     exchange(own.private, key);
     const ack = encode64(sealBox(secret, "ack", "h", own.public, this.#draw));
     this.#pending = { secret, own, guestKey: key, isRestored: false };
-    this.#keys = [];
+    if (!this.#isStanding) this.#keys = [];
     this.#asked = { name, ack };
-    return { kind: "asked", name, ack, isNew: true };
+    if (visitor) this.#asked.dk = encode64(visitor.key);
+    if (visitor?.ticket) this.#asked.t = encode64(visitor.ticket);
+    return { kind: "asked", name, ack, isNew: true, ...(visitor && { visitor, guestKey: key }) };
   }
 
   #needPending() {
@@ -261,10 +286,10 @@ export class SealedHost {
     return this.#pending;
   }
 
-  /** @param {boolean} approve @param {Terms} terms @returns {Decision} */
-  #decide(approve, terms) {
+  /** @param {boolean} approve @param {Terms} terms @param {WireKnown} [known] @returns {Decision} */
+  #decide(approve, terms, known) {
     const { secret, own, guestKey, isRestored } = this.#needPending();
-    const seal = encode64(sealAnswer(secret, approve, terms, this.#draw));
+    const seal = encode64(sealAnswer(secret, approve, terms, this.#draw, known));
     if (approve) {
       this.peer = new SealedPeer("h", secret, this.#draw);
       this.peer.adopt(own, guestKey, isRestored);

@@ -27,19 +27,20 @@ function options(psk, pskId, sessionId) {
 }
 
 /**
- * Seal a text for the host of a session; `secret` is the exported secret `S`.
+ * Seal the text that `textFor` returns, for the host of a session; `secret` is the exported secret `S`.
  * @param {{ hostKey: Uint8Array, psk: Uint8Array, pskId: Uint8Array, sessionId: string }} to
- * @param {Uint8Array} text
+ * @param {(enc: Uint8Array) => Promise<Uint8Array>} textFor
  * @param {Draw} draw
  * @throws {RangeError} If the host's key is not a key.
  */
-export async function hpkeSeal({ hostKey, psk, pskId, sessionId }, text, draw) {
+export async function hpkeSeal({ hostKey, psk, pskId, sessionId }, textFor, draw) {
   const wanted = options(psk, pskId, sessionId);
   const suite = suiteWith(draw);
   const key = await suite.DeserializePublicKey(hostKey);
   const { encapsulatedSecret, ctx } = await suite.SetupSender(key, wanted).catch((cause) => {
     throw new RangeError("the key in the link is not a key", { cause });
   });
+  const text = await textFor(encapsulatedSecret);
   return { enc: encapsulatedSecret, ciphertext: await ctx.Seal(text), secret: await ctx.Export(EXPORTED, KEY_BYTES) };
 }
 
