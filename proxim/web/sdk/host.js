@@ -3,14 +3,16 @@
 import { momentIn } from "./clock.js";
 import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
-import { ProximError, connectionLost, sessionEnded, tampered } from "./errors.js";
+import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { HostSecrets } from "./host-secrets.js";
 import { HostSession, linkRequest } from "./host-session.js";
-import { nodeAddress, pageAddress } from "./link.js";
+import { linkPage, nodeAddress } from "./link.js";
+import { sealedOpening } from "./opening.js";
 import { Reopening } from "./reopening.js";
 import { storage } from "./storage.js";
 
+/** @import { ProximError } from "./errors.js" */
 /** @import { Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
@@ -108,7 +110,10 @@ export class Host extends EventTarget {
    *   `seal_unavailable` if it does not carry sealed sessions.
    */
   async open({ type = "one_time", ttl, tokenHash, confirm, joinUrl, hostName, sealed = false } = {}) {
-    if (sealed) return this.#openSealed(type, ttl, tokenHash, joinUrl, hostName);
+    if (sealed) {
+      const { request, prepare } = await sealedOpening(this, this.#secrets, { type, ttl, tokenHash, joinUrl, hostName });
+      return this.#create(request, prepare);
+    }
     if (confirm === "code") await this._connection.needFeature("confirm");
     if (joinUrl) await this._connection.needFeature("join_url");
     const session = await this.#create({
@@ -137,30 +142,6 @@ export class Host extends EventTarget {
   }
 
   /**
-   * @param {SessionType} type @param {number | undefined} ttl
-   * @param {string | undefined} tokenHash @param {string | URL | undefined} joinUrl
-   * @param {string | undefined} hostName
-   */
-  async #openSealed(type, ttl, tokenHash, joinUrl, hostName) {
-    if (tokenHash) throw new ProximError("bad_message", "a sealed session makes its own token: leave out tokenHash");
-    const page = joinUrl && pageAddress(joinUrl);
-    await this._connection.ready;
-    await this._connection.needSeal();
-    const { newLink, newNonce, nameFault, sessionIdOf } = await this.#secrets.load();
-    const fault = hostName && nameFault(hostName);
-    if (fault) throw new ProximError("bad_message", `hostName has ${fault}`);
-    const keys = newLink();
-    const { boot } = this._connection;
-    const nonce = this.features.includes("nonce") ? newNonce() : undefined;
-    const request = { type: "create_session", session_type: type, ttl, token_hash: keys.tokenHash, seal: 1, nonce };
-    const hold = (/** @type {string} */ id) => {
-      if (nonce && id !== sessionIdOf(nonce)) throw tampered("the session's id", id);
-      this.#secrets.add(id, keys, page || this._linkPage(), { name: hostName, ttl, type, back: { nonce, boot } });
-    };
-    return this.#create(request, hold);
-  }
-
-  /**
    * Throw if a new session has the id of an earlier one. The node could otherwise pass off a plain session, with a
    * link of its own, as the sealed one that this page opens.
    * @param {string} id
@@ -171,15 +152,9 @@ export class Host extends EventTarget {
     }
   }
 
-  /**
-   * Return where the links of sealed sessions lead if the host does not say so. A node that serves this page, or runs
-   * on this computer, knows best. With another node they lead to it, and not where it wants.
-   * @internal
-   */
+  /** Return where the links of sealed sessions lead if the host does not say so. @internal */
   _linkPage() {
-    const { origin, hostname } = new URL(this.nodeUrl);
-    const isOwn = origin === globalThis.location?.origin || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-    return (isOwn && this._connection.joinUrl) || `${this.nodeUrl}/join`;
+    return linkPage(this.nodeUrl, this._connection.joinUrl);
   }
 
   /**

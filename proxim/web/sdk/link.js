@@ -31,6 +31,17 @@ export function pageAddress(url) {
   throw new ProximError("invalid_link", `${url} is not the URL of a page without #, such as https://app.example/pair`);
 }
 
+/**
+ * Return where the links of sealed sessions lead if the host does not say so. A node that serves this page, or runs
+ * on this computer, knows best. With another node they lead to it, and not where it wants.
+ * @param {string} nodeUrl @param {string} [joinUrl] What the node says.
+ */
+export function linkPage(nodeUrl, joinUrl) {
+  const { origin, hostname } = new URL(nodeUrl);
+  const isOwn = origin === globalThis.location?.origin || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return (isOwn && joinUrl) || `${nodeUrl}/join`;
+}
+
 /** The page of a link, its query, and the parts of the fragment. */
 const LINK = /^(https?:\/\/[^?#]+)(?:\?[^#]*)?#([\w-]{16,128})\.([\w-]+)(?:\.([\w-]+))?$/;
 /** 32 bytes in base64url, without unused bits (sealing: Notation). */
