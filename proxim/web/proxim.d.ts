@@ -4,7 +4,8 @@
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
  *   is `lost` if the node does not know the session any more, and `unconfirmed` if the node says that the host of
- *   a sealed session declined, and the host's own word is missing;
+ *   a sealed session declined, and the host's own word is missing. A host that does not know this device any more says
+ *   `forgotten`, `copied` (two devices have used the same grant: perhaps its storage was copied) or `expired`;
  * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
  *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page
@@ -226,16 +227,25 @@ export class Prompt extends Event {
     session: HostSession;
     /** @type {DeviceInfo} The guest's claim who it is. */
     deviceInfo: DeviceInfo;
+    /** @type {KnownDevice | null} The known device that asks. Its approval needs no number. */
+    get device(): KnownDevice | null;
+    /** Whether `approve` can remember the device. */
+    get canRemember(): boolean;
     /** When the prompt expires, in the time of `Date.now()`. */
     get expiresAt(): number;
     /**
      * Approve the guest.
      * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
      *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+     * @param {{ remember?: Remember }} [options] With `remember` the guest's device can come back without a number, also
+     *   after months: each time there is a `visit`. The session has to be sealed.
      * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
-     *   `already_decided` if it is too late.
+     *   `already_decided` if it is too late. `not_supported` if the device cannot be remembered, `limit_reached` if the
+     *   node or this browser remembers no more; the prompt stays.
      */
-    approve(code?: string): Promise<void>;
+    approve(code?: string, { remember }?: {
+        remember?: Remember;
+    }): Promise<void>;
     /**
      * Approve the guest of a sealed session without the number. Then any device that has seen the link gets in: only
      * for hosts that let in whoever asks.
@@ -278,6 +288,8 @@ export class HostSession extends Session {
     contested: boolean;
     /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
     confirm: "none" | "code";
+    /** The known device that visits; null in other sessions. */
+    device: KnownDevice | null;
     /** When the link expires, in the time of `Date.now()`. */
     get lapsesAt(): number;
     /** When the session was opened, in the time of `Date.now()`. */
@@ -302,6 +314,8 @@ export class HostSession extends Session {
 /** The events of `Host`, for its `addEventListener`. */
 export interface HostEventMap {
     session: Event & { session: HostSession; };
+    visit: Event & { session: HostSession; device: KnownDevice; };
+    devicenotice: Event & { device: KnownDevice; notice: DeviceNotice; };
     reachable: Event & { online: boolean; };
     failed: Event & { error: ProximError; };
 }
@@ -322,9 +336,10 @@ export class Host extends EventTarget {
     /**
      * @param {string | URL} [url] The node; by default the page's own origin.
      * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
-     *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
+     *   devices?: DeviceStore, rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
      *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
-     *   the sessions with these ids again. With `rtc: false` the SDK makes no WebRTC connection, and every signal
+     *   the sessions with these ids again, and expects no known devices. Those are stored in `devices`, by default in
+     *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection, and every signal
      *   is a `signal` event.
      */
     constructor(url?: string | URL, options?: {
@@ -333,12 +348,26 @@ export class Host extends EventTarget {
         key?: string;
         name?: string;
         seats?: string[];
+        devices?: DeviceStore;
         rtc?: boolean;
     });
     /** `session` (`session`): a session of this host was opened, or restored.
      * @type {((event: Event & { session: HostSession }) => unknown) | null} */
     onsession: ((event: Event & {
         session: HostSession;
+    }) => unknown) | null;
+    /** `visit` (`session`, `device`): a known device has come. With the policy `ask` its `prompt` follows, and `approve` needs
+     * no number; with `auto` the session is `approved` at once: show that, with a way to close it.
+     * @type {((event: Event & { session: HostSession, device: KnownDevice }) => unknown) | null} */
+    onvisit: ((event: Event & {
+        session: HostSession;
+        device: KnownDevice;
+    }) => unknown) | null;
+    /** `devicenotice` (`device`, `notice`): something is wrong with a known device (`DeviceNotice`). Tell the person.
+     * @type {((event: Event & { device: KnownDevice, notice: DeviceNotice }) => unknown) | null} */
+    ondevicenotice: ((event: Event & {
+        device: KnownDevice;
+        notice: DeviceNotice;
     }) => unknown) | null;
     /** `reachable` (`online`): the node is reached, or is lost for now.
      * @type {((event: Event & { online: boolean }) => unknown) | null} */
@@ -390,6 +419,16 @@ export class Host extends EventTarget {
      * @returns {Promise<SessionInfo[]>}
      */
     list(): Promise<SessionInfo[]>;
+    /** Return the devices that this host remembers, the latest first. @returns {Promise<KnownDevice[]>} */
+    devices(): Promise<KnownDevice[]>;
+    /** Forget a known device, and end its visit: it is a stranger then. @param {string} id */
+    forget(id: string): Promise<void>;
+    /** Forget all known devices. */
+    forgetAll(): Promise<void>;
+    /** Give a known device another name. @param {string} id @param {string} name @throws {ProximError} `bad_message` */
+    rename(id: string, name: string): Promise<void>;
+    /** Change whether the program takes the files of a device without a question. @param {string} id @param {boolean} takesFiles */
+    takeFiles(id: string, takesFiles: boolean): Promise<void>;
     /**
      * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
      * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
@@ -415,18 +454,20 @@ export interface GuestEventMap extends SessionEventMap {
  */
 export class Guest extends Session {
     /**
-     * @param {string | URL | Location | Remembered} link The host's link, or a seat of
-     *   `remembered`.
-     * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] The
-     *   name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
-     *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection.
+     * @param {string | URL | Location | Remembered | Grant} link The host's link, a seat of `remembered`, or a
+     *   grant of `grants`.
+     * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean, canBeRemembered?: boolean }} [options]
+     *   The name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
+     *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection. With
+     *   `canBeRemembered: false` the host of a sealed session cannot remember this browser.
      * @throws {ProximError} `invalid_link`
      */
-    constructor(link: string | URL | Location | Remembered, options?: {
+    constructor(link: string | URL | Location | Remembered | Grant, options?: {
         name?: string;
         deviceId?: string;
         nodeUrl?: string | URL;
         rtc?: boolean;
+        canBeRemembered?: boolean;
     });
     /** `pending`: the host has the prompt, until `expiresAt`. In a sealed session it comes again with the `code`.
      * @type {((event: Event) => unknown) | null} */
@@ -517,6 +558,24 @@ export function guestAt(link: string | URL | Location, options?: {
     rtc?: boolean;
 }): Guest;
 /**
+ * Return the hosts at a node that know this browser, the latest first.
+ * @param {string | URL} [url] The node; by default the page's own origin.
+ * @returns {Promise<Grant[]>}
+ */
+export function grants(url?: string | URL): Promise<Grant[]>;
+/**
+ * Visit a host that knows this browser, and return the open data channel. No code is needed; with `isAuto` the host
+ * does not even ask its person. `unknown_session` and `host_offline` mean that the host cannot be reached now.
+ * @param {Grant} grant One of `grants`.
+ * @param {{ name?: string }} [options] Those of `Guest`.
+ * @returns {Promise<RTCDataChannel>}
+ */
+export function connect(grant: Grant, options?: {
+    name?: string;
+}): Promise<RTCDataChannel>;
+/** Forget a host: this browser cannot come to it without a code any more. @param {Grant} grant */
+export function forgetGrant({ id }: Grant): Promise<void>;
+/**
  * When a session ends by itself.
  */
 export type SessionType = "one_time" | "persistent" | "temporary";
@@ -602,9 +661,10 @@ export type LinkSeal = {
  * - `before`: a signal is from before a reload, and was dropped;
  * - `missed`: `missed` signals of the other side did not arrive;
  * - `does_not_open`: a device asked without the secrets of the link, and was declined;
- * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there.
+ * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there;
+ * - `forgotten`: the host does not know this device any more, and its grant is removed.
  */
-export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere";
+export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere" | "forgotten";
 /**
  * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
  * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
@@ -634,6 +694,36 @@ export type KnownDevice = {
     lastSeen: number | null;
     takesFiles: boolean;
 };
+/**
+ * What `prompt.approve` remembers of a device: a name that the person gives it, for how many days (90, which is also the
+ * most), whether to `ask` at each visit or to approve it without a question (`auto`), and whether the program takes its
+ * files without a question.
+ */
+export type Remember = {
+    name: string;
+    days?: number;
+    policy?: "ask" | "auto";
+    takesFiles?: boolean;
+};
+/**
+ * A host that knows this browser, from `grants`: `connect` comes to it without a code. `since` and `end` are times of
+ * `Date.now()`. With `isAuto` the host approves visits without a question. `pairedIn` is the session that brought it.
+ */
+export type Grant = {
+    id: string;
+    nodeUrl: string;
+    sessionId: string;
+    hostName: string;
+    end: number;
+    isAuto: boolean;
+    since: number;
+    pairedIn: string;
+};
+/**
+ * What a host has noticed about a known device: `copied`: two devices have used its grant, `expired`: the time of the grant
+ * is over; in both cases the host has forgotten the device. `stranger`: another device has its link, and was declined.
+ */
+export type DeviceNotice = "copied" | "expired" | "stranger";
 /**
  * Keeps the known devices of a host. When `save` has resolved, they outlive the page.
  */

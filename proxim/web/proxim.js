@@ -13,4 +13,4 @@ export { HostSession } from "./sdk/host-session.js";
 export { Host } from "./sdk/host.js";
 export { remembered, seatFor } from "./sdk/seats.js";
 export { Guest } from "./sdk/guest.js";
-export { join, guestAt } from "./sdk/join.js";
+export { join, guestAt, grants, connect, forgetGrant } from "./sdk/join.js";

@@ -55,7 +55,8 @@ export class Connection {
   boot;
   #hasOpened = false;
   #introduced = false;
-  #everIntroduced = false;
+  /** Whether the node has known this client. */
+  wasIntroduced = false;
   #isReached = false;
   /** Whether to connect again although no introduction has succeeded yet: it may have arrived, and be sent again. */
   retriesFirst = false;
@@ -211,7 +212,7 @@ export class Connection {
       return;
     }
     if (socket !== this.#socket) return;
-    this.#introduced = this.#everIntroduced = true;
+    this.#introduced = this.wasIntroduced = true;
     this.#delay = BACKOFF.first;
     for (const text of this.#queue.splice(0)) socket.send(text);
     this.#ready.resolve();
@@ -227,7 +228,7 @@ export class Connection {
 
   /** @param {ProximError} error */
   #introductionFailed(error) {
-    if (this.#everIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
+    if (this.wasIntroduced && ["rate_limited", "unavailable"].includes(error.code)) {
       this.#closeSocket();
       this.#retry((error.retryAfter ?? 0) * 1000);
     } else {
@@ -293,7 +294,7 @@ export class Connection {
       code === REPLACED
         ? "another connection took over the seats of this one"
         : `${this.nodeUrl} cannot be reached, or closed the connection (${code ?? "silence"})${this.#hint()}`;
-    const mayRetry = this.#everIntroduced || this.retriesFirst;
+    const mayRetry = this.wasIntroduced || this.retriesFirst;
     if (!mayRetry || FINAL_CLOSE_CODES.has(code ?? 0)) {
       this.#fail(connectionLost(why, code));
     } else {

@@ -9,7 +9,8 @@ import { secondsFrom } from "./clock.js";
  *
  * - `session_ended`: the session is over, with the `status` and `reason` of `session_ended`. The reason
  *   is `lost` if the node does not know the session any more, and `unconfirmed` if the node says that the host of
- *   a sealed session declined, and the host's own word is missing;
+ *   a sealed session declined, and the host's own word is missing. A host that does not know this device any more says
+ *   `forgotten`, `copied` (two devices have used the same grant: perhaps its storage was copied) or `expired`;
  * - `connection_lost`: the node cannot be reached, refuses pages of this origin (`--allow-origin`), or
  *   closed the connection with `closeCode`;
  * - `invalid_link`: a link or a node's address is not valid, or the browser does not let this page

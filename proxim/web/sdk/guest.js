@@ -1,21 +1,22 @@
 // The guest's side of one session.
 
 import { asDate, momentIn } from "./clock.js";
-import { isNotYet, pauseAfter, RETURN_TIME } from "./coming-back.js";
+import { comeBack } from "./coming-back.js";
 import { Connection } from "./connection.js";
-import { deviceName, randomHex } from "./device.js";
+import { claimedDevice, deviceName, sealedDevice } from "./device.js";
 import { connectionLost, sessionEnded, tampered } from "./errors.js";
 import { emit } from "./events.js";
 import { GuestSecret } from "./guest-secret.js";
-import { nodeAddress, parseLink } from "./link.js";
+import { guestSource } from "./guest-source.js";
+import { Held } from "./held.js";
 import { CODE } from "./prompt.js";
-import { askedFor, forgetSeat, rememberSeat, seatOf } from "./seats.js";
+import { forgetSeat, rememberSeat, seatOf } from "./seats.js";
 import { Session } from "./session.js";
-import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
+/** @import { Return } from "./coming-back.js" */
 /** @import { GuestKept } from "./guest-secret.js" */
-/** @import { LinkSeal, Message, Remembered, SessionInfo } from "./types.js" */
+/** @import { Grant, Message, Remembered, SessionInfo } from "./types.js" */
 
 /** How often a sealed guest sends its request again, if the connection is lost before the reply. */
 const RETRIES = 5;
@@ -46,36 +47,35 @@ export class Guest extends Session {
   #attempts = 0;
   /** @type {string | undefined} The node that had this session last (protocol: `welcome`). */
   #boot;
-  /** @type {number | null} Until when this guest tries to come back, by `Date.now()`. */
-  #returnBy = null;
-  #tries = 0;
-  #round = 0;
+  /** @type {Return} */
+  #returning = { by: null, tries: 0, round: 0 };
+  /** @type {Grant | null} */
+  #grant = null;
+  #held = new Held((message) => this.#take(message));
 
   /**
-   * @param {string | URL | Location | Remembered} link The host's link, or a seat of
-   *   `remembered`.
-   * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean }} [options] The
-   *   name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
-   *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection.
+   * @param {string | URL | Location | Remembered | Grant} link The host's link, a seat of `remembered`, or a
+   *   grant of `grants`.
+   * @param {{ name?: string, deviceId?: string, nodeUrl?: string | URL, rtc?: boolean, canBeRemembered?: boolean }} [options]
+   *   The name and the id that this device claims. `nodeUrl` is the node of a link that leads to a page of
+   *   its own, and does not name the node. With `rtc: false` the SDK makes no WebRTC connection. With
+   *   `canBeRemembered: false` the host of a sealed session cannot remember this browser.
    * @throws {ProximError} `invalid_link`
    */
   constructor(link, options = {}) {
-    const seat = /** @type {Partial<Remembered>} */ (link);
-    const { nodeUrl, sessionId, token, seal } = seat.resumeToken
-      ? { ...seat, token: "" }
-      : parseLink(/** @type {string} */ (link), options.nodeUrl);
-    super(String(sessionId), "guest", options.rtc ?? true, seal !== undefined);
+    const { nodeUrl, sessionId, token, resumeToken, boot, secret, grant } = guestSource(link, options);
+    super(sessionId, "guest", options.rtc ?? true, secret !== null);
     /** The node's URL. */
-    this.nodeUrl = nodeAddress(String(nodeUrl));
+    this.nodeUrl = nodeUrl;
     /** @type {string | null} The number to show while the prompt is open, if the host has to type it. */
     this.code = null;
     /** @type {string | null} What the host calls its device: a claim. A sealed session has it once approved. */
-    this.hostName = null;
-    if (seat.resumeToken && seal) this.#secret = new GuestSecret(this.id, undefined, /** @type {GuestKept} */ (seal));
-    else if (seal) this.#secret = new GuestSecret(this.id, /** @type {LinkSeal} */ (seal), askedFor(this.nodeUrl, this.id));
+    this.hostName = grant?.hostName ?? null;
+    this.#secret = secret;
+    this.#grant = grant;
     this.#token = token;
-    this.#resumeToken = seat.resumeToken ?? "";
-    this.#boot = seat.boot;
+    this.#resumeToken = resumeToken;
+    this.#boot = boot;
     this.#options = options;
   }
 
@@ -135,15 +135,39 @@ export class Guest extends Session {
   async _introduce() {
     const connection = this._getConnection();
     await this.#secret?.load();
-    if (!this.#resumeToken) return connection.requestNow("pair_pending", await this.#pairRequest());
+    if (!this.#resumeToken) return this.#ask(connection);
     // Another tab may have come back in the meantime, and have got a newer token.
     const resume_token = seatOf(this.nodeUrl, this.id)?.resumeToken ?? this.#resumeToken;
     try {
       return await connection.requestNow("resumed", { type: "resume", session_id: this.id, resume_token });
     } catch (error) {
-      if (/** @type {ProximError} */ (error).code !== "unknown_session") throw error;
+      const { code } = /** @type {ProximError} */ (error);
+      const isOver = code === "session_ended" || code === "unknown_session";
+      if (isOver && this.#grant && !connection.wasIntroduced) return this.#visit(connection, this.#grant);
+      if (code !== "unknown_session") throw error;
       return this.#comeBack(connection);
     }
+  }
+
+  /** @param {Connection} connection */
+  async #ask(connection) {
+    const secret = this.#secret;
+    const ask = async () => connection.requestNow("pair_pending", await this.#pairRequest());
+    if (!secret) return ask();
+    const askAgain = async (/** @type {ProximError} */ error) => {
+      if (error.code === "token_used" && (await secret.hasNewTicket())) return ask();
+      throw error;
+    };
+    return secret.locked(() => ask().catch(askAgain));
+  }
+
+  /** Ask by the grant, since the visit before is over. @param {Connection} connection @param {Grant} grant */
+  async #visit(connection, { id, nodeUrl }) {
+    forgetSeat(nodeUrl, this.id);
+    this.#resumeToken = "";
+    this.#secret = new GuestSecret(this.id, undefined, undefined, { nodeUrl, grantId: id });
+    await this.#secret.load();
+    return this.#ask(connection);
   }
 
   /**
@@ -153,58 +177,50 @@ export class Guest extends Session {
    */
   async #comeBack(connection) {
     const secret = this.#secret;
-    const lost = sessionEnded("expired", "lost", this.id);
     const isForgotten = connection.features.includes("nonce") && connection.boot !== this.#boot;
-    if (!secret?.canReturn || !isForgotten) throw lost;
+    if (!secret?.canReturn || !isForgotten) throw sessionEnded("expired", "lost", this.id);
     this._setPeerOnline(false);
     // The node closes a connection that waits for long.
     connection.retriesFirst = true;
     connection.reached();
-    this.#returnBy ??= secret.kept?.until ?? Date.now() + RETURN_TIME;
-    const round = ++this.#round;
-    for (;;) {
-      let retryAfter = 0;
-      try {
-        const fields = { device_info: { name: "Sealed device", id: randomHex(8) }, ...secret.returnRequest() };
-        return await connection.requestNow("pair_pending", { type: "pair_request", session_id: this.id, ...fields });
-      } catch (error) {
-        if (/** @type {ProximError} */ (error).code === "connection_lost") throw error;
-        if (!isNotYet(error)) throw lost;
-        retryAfter = /** @type {ProximError} */ (error).retryAfter ?? 0;
-      }
-      const left = this.#returnBy - Date.now();
-      if (left <= 0) throw lost;
-      const pause = Math.min(pauseAfter(this.#tries++, retryAfter), left);
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (this.over || round !== this.#round) throw connectionLost("this guest has connected again");
-    }
+    return comeBack(connection, secret, this.id, this.#returning, () => this.over !== null);
   }
 
   async #pairRequest() {
-    if (this.#secret) return this.#sealedRequest(this.#secret);
-    let deviceId = this.#options.deviceId ?? storage.read("localStorage", "proxim.device");
-    if (!deviceId) {
-      deviceId = randomHex(8);
-      storage.write("localStorage", "proxim.device", deviceId);
-    }
-    const device_info = { name: this.#options.name || deviceName(), id: deviceId };
-    return { type: "pair_request", session_id: this.id, token: this.#token, device_info };
-  }
-
-  /** @param {GuestSecret} secret */
-  async #sealedRequest(secret) {
-    const fields = await secret.request(this.#options.name || deviceName());
+    const request = { type: "pair_request", session_id: this.id };
+    if (!this.#secret) return { ...request, token: this.#token, device_info: claimedDevice(this.#options) };
+    const fields = await this.#secret.request(this.#options.name || deviceName());
     // The answer may be lost, and the link works for this request alone.
     this.#remember();
     await this._getConnection().needSeal();
     this.#attempts += 1;
     this._getConnection().retriesFirst = this.#attempts <= RETRIES;
-    const device_info = { name: "Sealed device", id: randomHex(8) };
-    return { type: "pair_request", session_id: this.id, device_info, ...fields };
+    return { ...request, device_info: sealedDevice(), ...fields };
   }
 
   /** @internal @param {Message} message */
   _receive(message) {
+    if (!this.#held.add(message) && !this.#stores(message)) this.#take(message);
+  }
+
+  /**
+   * Store what the host's answer brings for this device, before anything is sent. Return whether the message waits.
+   * @param {Message} message
+   */
+  #stores(message) {
+    const secret = this.#secret;
+    const isAnswer = message.type === "resumed" || (message.type === "pair_result" && message.session_id === this.id);
+    if (!secret?.hasDevice || secret.isApproved || !isAnswer) return false;
+    if (message.ack) this.#takeAck(secret, message.ack);
+    secret.takeAnswer(message.seal, [message.status, message.session?.status].includes("approved"));
+    const storing = secret.store();
+    const error = connectionLost("this browser cannot store its next ticket");
+    if (storing) this.#held.hold(message, storing).catch(() => this.#leaveWith(error));
+    return storing !== null;
+  }
+
+  /** @param {Message} message */
+  #take(message) {
     if (message.type === "pair_pending") {
       this.#resumeToken = message.resume_token;
       this.#boot = this._getConnection().boot;
@@ -233,7 +249,7 @@ export class Guest extends Session {
       // First of all: once the new token has been used, the old one ends the session.
       this.#resumeToken = message.resume_token ?? this.#resumeToken;
       this.#boot = this._getConnection().boot;
-      this.#returnBy = null;
+      this.#returning.by = null;
       if (message.ack && this.#secret) this.#takeAck(this.#secret, message.ack);
       const isApproved = message.session.status === "approved";
       if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
@@ -271,18 +287,10 @@ export class Guest extends Session {
   #takeResult(secret, message) {
     const isApproved = message.status === "approved";
     const { notice, send } = (isApproved && secret.takeReturn(message.seal)) || {};
-    if (notice) {
-      this.#tampered();
-      return;
-    }
+    if (notice || (!secret.takeAnswer(message.seal, isApproved) && isApproved)) return this.#tampered();
     if (send) this._sendSignal(send);
-    if (!secret.takeAnswer(message.seal, isApproved) && isApproved) {
-      this.#tampered();
-      return;
-    }
     if (isApproved) this.#remember();
-    this.#returnBy = null;
-    this.#tries = 0;
+    Object.assign(this.#returning, { by: null, tries: 0 });
     super._receive({ ...message, device_info: { ...message.device_info, name: secret.kept?.name } });
   }
 
@@ -307,25 +315,32 @@ export class Guest extends Session {
 
   /** Leave a session that somebody between has approved, and not the host. */
   #tampered() {
-    const error = tampered("the approval", this.id);
+    this.#leaveWith(tampered("the approval", this.id));
+  }
+
+  /** @param {ProximError} error */
+  #leaveWith(error) {
     this._end(error);
     this.#connection?.close(error);
   }
 
   #remember() {
     if (this.over) return;
-    const { id, nodeUrl, type } = this;
-    const seal = this.#secret?.kept;
-    const seat = { nodeUrl, sessionId: id, resumeToken: this.#resumeToken, type, since: Date.now(), seal, boot: this.#boot };
-    rememberSeat(/** @type {Remembered} */ (seat));
+    const { id: sessionId, nodeUrl, type } = this;
+    const seat = { nodeUrl, sessionId, resumeToken: this.#resumeToken, type, since: Date.now(), boot: this.#boot };
+    rememberSeat(/** @type {Remembered} */ ({ ...seat, seal: this.#secret?.kept }));
+  }
+
+  /** The host does not know this device any more. @internal @param {unknown} why */
+  _gone(why) {
+    this.#secret?.forget(why);
+    emit(this, "notice", { notice: "forgotten", missed: 0 });
   }
 
   /** @internal @param {ProximError} error */
   _end(error) {
     if (this.over) return;
-    if (this.#secret && error.reason === "rejected" && !this.#secret.isDeclined) {
-      error = sessionEnded("rejected", "unconfirmed", this.id);
-    }
+    error = this.#secret?.endOf(error) ?? error;
     // A request that was refused has no seat, but perhaps secrets.
     const isOver = ["session_ended", "tampered"].includes(error.code);
     if (isOver || (!this.#resumeToken && error.code !== "connection_lost")) forgetSeat(this.nodeUrl, this.id);

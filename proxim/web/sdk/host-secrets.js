@@ -17,8 +17,9 @@ import { storage } from "./storage.js";
 
 /**
  * The means to open a session again: the `nonce` that its id is made of, the `boot` of the node that had it last, and
- * until when its link works. `isReopened`: the session was opened again after the approval.
- * @typedef {{ nonce?: string, boot?: string, lapses?: number, isReopened?: boolean }} Back
+ * until when its link works. `isReopened`: the session was opened again after the approval. `end`: when the grant of the
+ * known device ends whose visit it is.
+ * @typedef {{ nonce?: string, boot?: string, lapses?: number, isReopened?: boolean, end?: number }} Back
  */
 
 /**
@@ -61,15 +62,15 @@ export class HostSecrets {
 
   /**
    * Hold the secrets of a session of a `type`, opened for `ttl` seconds. Its links lead to `page`, and its guest is told
-   * the `name` of this device. `back` is for the time after a restart of the node.
+   * the `name` of this device. `back` is for the time after a restart of the node. `isStanding`: it is that of a device.
    * @param {string} id @param {LinkKeys} keys @param {string} page
-   * @param {{ name?: string, ttl?: number, type: SessionType, back: Back }} terms
+   * @param {{ name?: string, ttl?: number, type: SessionType, back: Back, isStanding?: boolean }} terms
    */
-  add(id, keys, page, { name, ttl, type, back }) {
+  add(id, keys, page, { name, ttl, type, back, isStanding }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
     const terms = { until, name: name || this.#name, type, back };
-    this.#hold(id, new code.SealedHost(id, { keys }), terms).page = page;
+    this.#hold(id, new code.SealedHost(id, { keys, isStanding }), terms).page = page;
     this.setHeld(id, true);
   }
 
@@ -102,6 +103,11 @@ export class HostSecrets {
   /** @param {string} id @param {true} [isHeld] */
   setHeld(id, isHeld) {
     storage.write("sessionStorage", this.#key, { ...storage.read("sessionStorage", this.#key), [id]: isHeld });
+  }
+
+  /** Return whether this browser has the secrets of a session that was approved. @param {string} id */
+  isApproved(id) {
+    return Boolean(this.#held.get(id)?.isApproved ?? this.#stored[id]?.secret);
   }
 
   /** Return whether this browser has secrets of a session. @param {string} id */

@@ -6,11 +6,12 @@ import { dispatch, emit } from "./events.js";
 import { isSealed, pageAddress } from "./link.js";
 import { Prompt } from "./prompt.js";
 import { Session } from "./session.js";
+import { Visit } from "./visit.js";
 
 /** @import { Host } from "./host.js" */
 /** @import { HostSecret } from "./host-secrets.js" */
 /** @import { SealedHost } from "./seal/host.js" */
-/** @import { DeviceInfo, Message, SessionInfo, SessionType } from "./types.js" */
+/** @import { DeviceInfo, KnownDevice, Message, Remember, SessionInfo, SessionType } from "./types.js" */
 
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
@@ -39,9 +40,13 @@ export class HostSession extends Session {
   #isReturning = false;
   /** Counts the prompts and their ends: to open a request takes a moment. */
   #round = 0;
+  #visit;
 
-  /** @internal @param {Host} host @param {any} info @param {boolean} rtc @param {HostSecret | null} secret */
-  constructor(host, info, rtc, secret) {
+  /**
+   * @internal @param {Host} host @param {any} info @param {boolean} rtc @param {HostSecret | null} secret
+   * @param {KnownDevice | null} device
+   */
+  constructor(host, info, rtc, secret, device) {
     super(info.session_id, "host", rtc, secret !== null);
     this.#host = host;
     this.#secret = secret;
@@ -58,7 +63,10 @@ export class HostSession extends Session {
     /** @type {SessionType | null} When it ends by itself. */
     this.type = info.session_type;
     /** @type {"none" | "code"} Whether `approve` needs the number that the guest shows. */
-    this.confirm = secret ? "code" : (info.confirm ?? "none");
+    this.confirm = device ? "none" : secret ? "code" : (info.confirm ?? "none");
+    /** The known device that visits; null in other sessions. */
+    this.device = device;
+    this.#visit = new Visit(this, host);
     if (secret?.back.isReopened && info.status === "pending") this.#awaitReturn(secret);
   }
 
@@ -122,29 +130,55 @@ export class HostSession extends Session {
     return this.#host._connection;
   }
 
-  /** @internal @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
-  _decide(approve, code) {
-    if (this.#secret) return this.#decideSealed(this.#secret, approve, code);
+  /** Whether the device that asks can be remembered. @internal */
+  get _canRemember() {
+    return this.#visit.visitor !== null && this.device === null;
+  }
+
+  /** @internal @param {boolean} approve @param {string} [code] @param {Remember} [remember] @returns {Promise<Message>} */
+  _decide(approve, code, remember) {
+    if (this.#secret) return this.#decideSealed(this.#secret, approve, code, remember);
     const request = { type: "pair_decision", session_id: this.id, approve, code };
     return this._getConnection().request("pair_result", request);
   }
 
-  /** @param {HostSecret} secret @param {boolean} approve @param {string} [code] @returns {Promise<Message>} */
-  async #decideSealed(secret, approve, code) {
+  /**
+   * @param {HostSecret} secret @param {boolean} approve @param {string} [code] @param {Remember} [remember]
+   * @returns {Promise<Message>}
+   */
+  async #decideSealed(secret, approve, code, remember) {
     const sealedHost = /** @type {SealedHost} */ (secret.sealedHost);
     const tooLate = () => new ProximError("already_decided", "the prompt has its decision", { sessionId: this.id });
-    if (!sealedHost.isPending) throw tooLate();
-    const left = secret.until && Math.max(0, (secret.until - Date.now()) / 1000);
-    const terms = { name: secret.name, type: secret.type, left };
-    const decision = !approve
-      ? sealedHost.decline(terms)
-      : code === undefined
-        ? sealedHost.approveUnchecked(terms)
-        : sealedHost.approve(code, terms);
+    if (!sealedHost.isPending || this.#visit.isDeciding) throw tooLate();
+    let decision;
+    if (approve && (this.device || remember)) {
+      decision = await this.#visit.decide(sealedHost, this.#terms(secret), code, remember);
+      if (!decision) throw tooLate();
+    } else if (!approve) decision = sealedHost.decline(this.#terms(secret));
+    else if (code === undefined) decision = sealedHost.approveUnchecked(this.#terms(secret));
+    else decision = sealedHost.approve(code, this.#terms(secret));
     secret.save();
     const reply = await this._getConnection().request("pair_result", this.#decisionRequest(decision));
     if (decision.approve && reply.status !== "approved") throw tooLate();
     return decision.approve ? reply : { ...reply, status: "rejected" };
+  }
+
+  /** Return what the guest is told of this host and the session. @param {HostSecret} secret */
+  #terms({ name, type, until }) {
+    return { name, type, left: until && Math.max(0, (until - Date.now()) / 1000) };
+  }
+
+  /**
+   * Decline a known device.
+   * @internal @param {string} [gone] Why the host does not know it any more.
+   * @param {boolean} [isSilent] Whether it is not told that it was this host.
+   */
+  _declineVisit(gone, isSilent = false) {
+    const secret = /** @type {HostSecret} */ (this.#secret);
+    if (!secret.sealedHost?.isPending) return;
+    const decision = secret.sealedHost.decline(this.#terms(secret), gone);
+    secret.save();
+    this._getConnection().send(this.#decisionRequest(isSilent ? { approve: false } : decision));
   }
 
   /** @param {{ approve: boolean, seal?: string }} decision */
@@ -173,8 +207,11 @@ export class HostSession extends Session {
       // The connection broke before its answer.
       connection.send(this.#decisionRequest(decision));
     } else if (verdict.kind === "asked") {
+      this.#visit.visitor = verdict.visitor ?? null;
+      if (this.device && !(await this.#visit.isWelcome(verdict, () => !this.over && round === this.#round))) return;
       connection.send({ type: "pair_ack", session_id: this.id, seal: verdict.ack });
-      this.#ask({ ...message, device_info: this.#named(message.device_info) });
+      if (this.device?.policy === "auto") this._decide(true).catch(() => {});
+      else this.#ask({ ...message, device_info: this.#named(message.device_info) });
     } else if (verdict.kind === "returned") {
       this._signals?.expectEcho();
       const isOver = secret.until !== null && Date.now() >= secret.until;
@@ -188,6 +225,11 @@ export class HostSession extends Session {
     }
   }
 
+  /** The guest has sent something sealed. @internal */
+  _heard() {
+    this.#visit.heard();
+  }
+
   /** End a session that somebody between has changed. @param {string} what */
   #tampered(what) {
     this._getConnection().send({ type: "close_session", session_id: this.id });
@@ -197,7 +239,8 @@ export class HostSession extends Session {
 
   /** Return the guest with the name that was sealed. @template {DeviceInfo | null} T @param {T} info @returns {T} */
   #named(info) {
-    const name = this.#secret?.sealedHost?.name;
+    // The person has named a known device.
+    const name = this.device?.name ?? this.#secret?.sealedHost?.name;
     return info && name ? { ...info, name } : info;
   }
 
@@ -274,7 +317,7 @@ export class HostSession extends Session {
     this.prompt = null;
     super._end(error);
     if (["session_ended", "tampered"].includes(error.code)) this.#secret?.forget();
-    this.#host.sessions.delete(this.id);
+    this.#host._sessionOver(this);
   }
 }
 

@@ -5,6 +5,7 @@ import { Connection } from "./connection.js";
 import { deviceName, randomHex } from "./device.js";
 import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
+import { HostDevices, localDevices } from "./host-devices.js";
 import { HostSecrets } from "./host-secrets.js";
 import { HostSession, linkRequest } from "./host-session.js";
 import { linkPage, nodeAddress } from "./link.js";
@@ -13,7 +14,7 @@ import { Reopening } from "./reopening.js";
 import { storage } from "./storage.js";
 
 /** @import { ProximError } from "./errors.js" */
-/** @import { Message, SessionInfo, SessionType } from "./types.js" */
+/** @import { DeviceNotice, DeviceStore, KnownDevice, Message, SessionInfo, SessionType } from "./types.js" */
 
 /**
  * A registered host. It stays registered while the page is open. After a reload it takes its sessions
@@ -32,6 +33,13 @@ export class Host extends EventTarget {
   /** `session` (`session`): a session of this host was opened, or restored.
    * @type {((event: Event & { session: HostSession }) => unknown) | null} */
   onsession = null;
+  /** `visit` (`session`, `device`): a known device has come. With the policy `ask` its `prompt` follows, and `approve` needs
+   * no number; with `auto` the session is `approved` at once: show that, with a way to close it.
+   * @type {((event: Event & { session: HostSession, device: KnownDevice }) => unknown) | null} */
+  onvisit = null;
+  /** `devicenotice` (`device`, `notice`): something is wrong with a known device (`DeviceNotice`). Tell the person.
+   * @type {((event: Event & { device: KnownDevice, notice: DeviceNotice }) => unknown) | null} */
+  ondevicenotice = null;
   /** `reachable` (`online`): the node is reached, or is lost for now.
    * @type {((event: Event & { online: boolean }) => unknown) | null} */
   onreachable = null;
@@ -50,9 +58,10 @@ export class Host extends EventTarget {
   /**
    * @param {string | URL} [url] The node; by default the page's own origin.
    * @param {{ accessToken?: string, uuid?: string, key?: string, name?: string, seats?: string[],
-   *   rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
+   *   devices?: DeviceStore, rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
    *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
-   *   the sessions with these ids again. With `rtc: false` the SDK makes no WebRTC connection, and every signal
+   *   the sessions with these ids again, and expects no known devices. Those are stored in `devices`, by default in
+   *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection, and every signal
    *   is a `signal` event.
    */
   constructor(url = location.origin, options = {}) {
@@ -73,6 +82,9 @@ export class Host extends EventTarget {
     };
     this.#rememberIdentity();
     this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, options.name || deviceName());
+    const store = options.devices ?? localDevices(`proxim.devices.${this.nodeUrl}.${this.#identity.uuid}`);
+    /** @internal */
+    this._devices = new HostDevices(this, this.#secrets, store);
     this.#reopening = new Reopening(this, (id) => this.#opening.add(id));
     /** @internal */
     this._connection = new Connection(this.nodeUrl, this);
@@ -165,6 +177,31 @@ export class Host extends EventTarget {
     return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
   }
 
+  /** Return the devices that this host remembers, the latest first. @returns {Promise<KnownDevice[]>} */
+  async devices() {
+    return (await this._devices.load()).list();
+  }
+
+  /** Forget a known device, and end its visit: it is a stranger then. @param {string} id */
+  async forget(id) {
+    await (await this._devices.load()).forget(id);
+  }
+
+  /** Forget all known devices. */
+  async forgetAll() {
+    await (await this._devices.load()).forgetAll();
+  }
+
+  /** Give a known device another name. @param {string} id @param {string} name @throws {ProximError} `bad_message` */
+  async rename(id, name) {
+    await (await this._devices.load()).update(id, { name });
+  }
+
+  /** Change whether the program takes the files of a device without a question. @param {string} id @param {boolean} takesFiles */
+  async takeFiles(id, takesFiles) {
+    await (await this._devices.load()).update(id, { takesFiles });
+  }
+
   /**
    * Ask the node again how the sessions stand, and how much time is left. Call this when the page stood
    * still for a while, or when the device's clock was set: messages may have waited in the meantime. An
@@ -194,6 +231,7 @@ export class Host extends EventTarget {
   async _introduce() {
     // The messages that follow cannot wait until the code is loaded.
     await this.#secrets.restore();
+    if (!this.#options.seats) await this._devices.restore();
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
@@ -213,7 +251,9 @@ export class Host extends EventTarget {
       if (!seats?.includes(message.session.session_id)) seats?.push(message.session.session_id);
       this.#updateSession(message.session)._setLink(message);
     } else if (message.session_id) {
-      this.sessions.get(message.session_id)?._receive(message);
+      const session = this.sessions.get(message.session_id);
+      if (session) session._receive(message);
+      else this._devices.standing?.receive(message);
     }
   }
 
@@ -234,28 +274,59 @@ export class Host extends EventTarget {
     }
     const live = infos.filter((info) => !info.reason);
     if (!seats) this.#secrets.keepOnly([...live.map((info) => info.session_id), ...forgotten]);
-    for (const info of live) this.#secrets.of(info)?.seen(boot, info.status === "pending");
+    // A standing session has secrets while its device visits.
+    const isStanding = (/** @type {SessionInfo} */ { session_id: id }) => Boolean(this._devices.standing?.get(id)) && !this.#secrets.isApproved(id);
+    for (const info of live) if (!isStanding(info)) this.#secrets.of(info)?.seen(boot, info.status === "pending");
     for (const info of infos) {
-      if (this.sessions.has(info.session_id) || !info.reason) this.#updateSession(info);
+      if (this.sessions.has(info.session_id) || !(info.reason || isStanding(info))) this.#updateSession(info);
     }
+    this._devices.standing?.registered(infos, forgotten);
   }
 
   /** @param {any} info @returns {HostSession} */
   #updateSession(info) {
     let session = this.sessions.get(info.session_id);
     if (!session) {
-      session = new HostSession(this, info, this.#options.rtc ?? true, this.#secrets.of(info));
-      this.sessions.set(session.id, session);
+      session = this.#addSession(info);
       // The page adds its listeners here, before the update emits events.
-      emit(this, "session", { session });
+      if (session.device) this._visited(session);
+      else emit(this, "session", { session });
     }
     session._update(info);
     return session;
   }
 
+  /** @param {any} info @returns {HostSession} */
+  #addSession(info) {
+    const device = this._devices.standing?.get(info.session_id) ?? null;
+    const session = new HostSession(this, info, this.#options.rtc ?? true, this.#secrets.of(info), device);
+    this.sessions.set(session.id, session);
+    return session;
+  }
+
+  /** A known device asks. @internal @param {string} id @param {Message} message */
+  _beginVisit(id, message) {
+    const created_at = new Date(Date.now() + this.#identity.ahead).toISOString();
+    const info = { session_id: id, session_type: "persistent", created_at, status: "pending", guest_online: true };
+    this.#addSession(info)._receive(message);
+  }
+
+  /** The page hears of a visit. @internal @param {HostSession} session */
+  _visited(session) {
+    this._devices.standing?.watch(session);
+    emit(this, "visit", { session, device: session.device });
+  }
+
   /** @internal */
   _nodeReached() {
     for (const session of this.sessions.values()) session._nodeReached();
+    this._devices.standing?.openMissing();
+  }
+
+  /** @internal @param {HostSession} session */
+  _sessionOver(session) {
+    this.sessions.delete(session.id);
+    if (session.over?.code !== "connection_lost") this._devices.standing?.ended(session.id);
   }
 
   /** @internal @param {ProximError} error */

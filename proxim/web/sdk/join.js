@@ -1,7 +1,11 @@
 // The shortest way to join a session.
 
 import { Guest } from "./guest.js";
+import { nodeAddress } from "./link.js";
+import { loadKnown } from "./load-seal.js";
 import { remembered, seatFor } from "./seats.js";
+
+/** @import { Grant } from "./types.js" */
 
 /**
  * Join a session, and return the open data channel. The guest asks by the link, or takes this browser's
@@ -42,4 +46,35 @@ export function guestAt(link, options = {}) {
   const guest = new Guest(seatFor(text, options.nodeUrl) ?? text, options);
   if (isLocation) history.replaceState(history.state, "", link.pathname + link.search);
   return guest;
+}
+
+/**
+ * Return the hosts at a node that know this browser, the latest first.
+ * @param {string | URL} [url] The node; by default the page's own origin.
+ * @returns {Promise<Grant[]>}
+ */
+export async function grants(url = location.origin) {
+  const nodeUrl = nodeAddress(url);
+  if (!("indexedDB" in globalThis)) return [];
+  const { grantsAt } = await loadKnown();
+  // A browser may forbid its storage.
+  return grantsAt(nodeUrl).catch(() => []);
+}
+
+/** Forget a host: this browser cannot come to it without a code any more. @param {Grant} grant */
+export async function forgetGrant({ id }) {
+  await (await loadKnown()).removeGrant(id);
+}
+
+/**
+ * Visit a host that knows this browser, and return the open data channel. No code is needed; with `isAuto` the host
+ * does not even ask its person. `unknown_session` and `host_offline` mean that the host cannot be reached now.
+ * @param {Grant} grant One of `grants`.
+ * @param {{ name?: string }} [options] Those of `Guest`.
+ * @returns {Promise<RTCDataChannel>}
+ */
+export async function connect(grant, options = {}) {
+  const guest = new Guest(grant, options);
+  await guest.ask();
+  return guest.connected;
 }

@@ -10,6 +10,9 @@ export const loadSeal = () => loaded(import("./seal/index.js"));
 /** Return what draws a host's links. @throws {ProximError} `connection_lost` */
 export const loadQr = () => loaded(import("./seal/qr.js"));
 
+/** Return the code of known devices. @throws {ProximError} `connection_lost` */
+export const loadKnown = () => loaded(import("./known/index.js"));
+
 /** @template T @param {Promise<T>} loading @returns {Promise<T>} */
 async function loaded(loading) {
   try {

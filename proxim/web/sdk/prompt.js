@@ -4,7 +4,7 @@ import { asDate, momentIn } from "./clock.js";
 import { ProximError } from "./errors.js";
 
 /** @import { HostSession } from "./host-session.js" */
-/** @import { DeviceInfo, Message } from "./types.js" */
+/** @import { DeviceInfo, KnownDevice, Message, Remember } from "./types.js" */
 
 /** The number of one request to pair. */
 export const CODE = /^[1-9][0-9]{2}$/;
@@ -23,6 +23,16 @@ export class Prompt extends Event {
     this.#expiresAt = momentIn(message.expires_in);
   }
 
+  /** @type {KnownDevice | null} The known device that asks. Its approval needs no number. */
+  get device() {
+    return this.session.device;
+  }
+
+  /** Whether `approve` can remember the device. */
+  get canRemember() {
+    return this.session._canRemember;
+  }
+
   /** When the prompt expires, in the time of `Date.now()`. */
   get expiresAt() {
     return asDate(this.#expiresAt);
@@ -32,15 +42,21 @@ export class Prompt extends Event {
    * Approve the guest.
    * @param {string} [code] The three digits that the guest shows, for a session that is sealed or has
    *   `confirm: "code"`. There is one attempt: with another number the guest is declined.
+   * @param {{ remember?: Remember }} [options] With `remember` the guest's device can come back without a number, also
+   *   after months: each time there is a `visit`. The session has to be sealed.
    * @throws {ProximError} `code_required`; the prompt stays. `wrong_code`; the session has ended.
-   *   `already_decided` if it is too late.
+   *   `already_decided` if it is too late. `not_supported` if the device cannot be remembered, `limit_reached` if the
+   *   node or this browser remembers no more; the prompt stays.
    */
-  async approve(code) {
+  async approve(code, { remember } = {}) {
     const { id, confirm } = this.session;
     if (confirm === "code" && !CODE.test(code ?? "")) {
       throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
     }
-    const { status } = await this.session._decide(true, code);
+    if (remember && !this.canRemember) {
+      throw new ProximError("not_supported", "only a device that asks in a sealed session can be remembered", { sessionId: id });
+    }
+    const { status } = await this.session._decide(true, code, remember);
     if (status === "rejected") {
       throw new ProximError("wrong_code", "the guest shows another number, and was declined", { sessionId: id });
     }

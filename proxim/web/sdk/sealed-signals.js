@@ -7,6 +7,11 @@ import { emit } from "./events.js";
 /** @import { SealCode } from "./load-seal.js" */
 /** @import { SealedPeer } from "./seal/peer.js" */
 /** @import { Session } from "./session.js" */
+/**
+ * What a host hears of: that the guest has sent something sealed. What a guest hears of: that the host does not know it
+ * any more.
+ * @typedef {{ _heard?: () => void, _gone?: (why: unknown) => void }} Listener
+ */
 
 /** Milliseconds to wait for a new epoch before another hello. */
 const HELLO_TIMEOUT = 10_000;
@@ -34,7 +39,7 @@ export class SealedSignals {
   #endTimer = 0;
 
   /**
-   * @param {SealCode} code @param {SealedPeer} peer @param {Session} session
+   * @param {SealCode} code @param {SealedPeer} peer @param {Session & Listener} session
    * @param {number | null} [until] When the session ends by the clock of this device, whatever the node says.
    */
   constructor(code, peer, session, until) {
@@ -98,9 +103,13 @@ export class SealedSignals {
     // A hello has come from the other side since it came back.
     if (!wasReady && this.#peer.isReady) this.#expectsHello = this.#owesHello = false;
     if (notice) this.#tell(notice);
+    else this.#session._heard?.();
     if (opened?.missed) emit(this.#session, "notice", { notice: "missed", missed: opened.missed });
     this.#update();
-    return opened ? { data: opened.data } : null;
+    const why = /** @type {any} */ (opened)?.data?.known?.gone;
+    if (why !== undefined && this.#session._gone) this.#session._gone(why);
+    else if (opened) return { data: opened.data };
+    return null;
   }
 
   close() {

@@ -48,8 +48,9 @@
  * - `before`: a signal is from before a reload, and was dropped;
  * - `missed`: `missed` signals of the other side did not arrive;
  * - `does_not_open`: a device asked without the secrets of the link, and was declined;
- * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there.
- * @typedef {"tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere"} Notice
+ * - `elsewhere`: another browser or program of this owner has the session's secrets. Answer there;
+ * - `forgotten`: the host does not know this device any more, and its grant is removed.
+ * @typedef {"tampered" | "late" | "before" | "missed" | "does_not_open" | "elsewhere" | "forgotten"} Notice
  */
 
 /**
@@ -65,6 +66,26 @@
  * without a question. `since`, `end` and `lastSeen` (its last visit) are times of `Date.now()`.
  * @typedef {{ id: string, name: string, policy: "ask" | "auto", since: number, end: number,
  *   lastSeen: number | null, takesFiles: boolean }} KnownDevice
+ */
+
+/**
+ * What `prompt.approve` remembers of a device: a name that the person gives it, for how many days (90, which is also the
+ * most), whether to `ask` at each visit or to approve it without a question (`auto`), and whether the program takes its
+ * files without a question.
+ * @typedef {{ name: string, days?: number, policy?: "ask" | "auto", takesFiles?: boolean }} Remember
+ */
+
+/**
+ * A host that knows this browser, from `grants`: `connect` comes to it without a code. `since` and `end` are times of
+ * `Date.now()`. With `isAuto` the host approves visits without a question. `pairedIn` is the session that brought it.
+ * @typedef {{ id: string, nodeUrl: string, sessionId: string, hostName: string, end: number, isAuto: boolean,
+ *   since: number, pairedIn: string }} Grant
+ */
+
+/**
+ * What a host has noticed about a known device: `copied`: two devices have used its grant, `expired`: the time of the grant
+ * is over; in both cases the host has forgotten the device. `stranger`: another device has its link, and was declined.
+ * @typedef {"copied" | "expired" | "stranger"} DeviceNotice
  */
 
 /**

@@ -1,7 +1,7 @@
 // What TypeScript accepts of the SDK's users, and what it refuses. The compiler also reports an
 // expected error that does not happen.
 
-import { Guest, Host, HostSession, type Prompt, type ProximError, Session } from "proxim";
+import { connect, grants, Guest, Host, HostSession, type Prompt, type ProximError, Session } from "proxim";
 
 const host = new Host("https://node.example");
 const guest = new Guest("https://node.example/join#x");
@@ -20,6 +20,13 @@ async function events(session: HostSession) {
     this.link?.length;
   });
   host.addEventListener("session", ({ session }) => session.addEventListener("rtc", ({ pc }) => pc.restartIce()));
+  host.addEventListener("visit", ({ session, device }) => [session.device?.name, device.policy === "auto"]);
+  host.addEventListener("devicenotice", ({ device, notice }) => [device.name, notice === "copied"]);
+  session.addEventListener("prompt", (prompt) => {
+    if (prompt.canRemember) return prompt.approve("123", { remember: { name: "My phone", days: 30, policy: "auto" } });
+    return prompt.device && host.forget(prompt.device.id);
+  });
+  for (const grant of await grants("https://node.example")) await connect(grant, { name: "Phone" });
   host.addEventListener("reachable", ({ online }) => online satisfies boolean);
   guest.addEventListener("pending", () => guest.code?.length);
   guest.addEventListener("unreachable", ({ error }: { error: ProximError }) => error.code);
@@ -36,6 +43,8 @@ async function events(session: HostSession) {
 }
 
 function mistakes(session: HostSession) {
+  // @ts-expect-error: a person gives a device a name
+  session.prompt?.approve("123", { remember: { days: 30 } });
   // @ts-expect-error: there is no such notice
   session.addEventListener("notice", ({ notice }) => notice === "tampred");
   // @ts-expect-error: there is no such event

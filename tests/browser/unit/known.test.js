@@ -120,7 +120,7 @@ test("a device with another ticket, or none, is a copy", () => {
 
 test("a visit after the end is declined", () => {
   assert.equal(verdict(known({ policy: "auto" }), FIRST, { now: END - 1 }), "auto");
-  assert.equal(verdict(known({ policy: "auto" }), FIRST, { now: END }), "over");
+  assert.equal(verdict(known({ policy: "auto" }), FIRST, { now: END }), "expired");
 });
 
 test("after a lost answer the ticket before is good until the new one was used", () => {

@@ -1,3 +1,4 @@
 // What the SDK uses of known devices. Only a side that has one loads it, or that may get one.
 
-export { approve, judge, use } from "./record.js";
+export { StandingSessions } from "./standing.js";
+export { GuestDevice, grantsAt, removeGrant } from "./grants.js";

@@ -16,11 +16,11 @@ export const KEYS_KEPT = 64;
  *
  * - `ask`: ask the person, without a number;
  * - `auto`: approve, and show a notice with a way to end the visit;
- * - `over`: decline, and forget the device: the grant has ended;
+ * - `expired`: decline, and forget the device: the grant has ended;
  * - `replay`: decline silently: a request with this key came before;
  * - `stranger`: decline, and say so: another device holds the link;
  * - `copied`: decline, forget the device and tell the person: two devices use the same grant.
- * @typedef {"ask" | "auto" | "over" | "replay" | "stranger" | "copied"} VisitVerdict
+ * @typedef {"ask" | "auto" | "expired" | "replay" | "stranger" | "copied"} VisitVerdict
  */
 
 /**
@@ -37,7 +37,7 @@ export function judge(device, visitor, guestKey, now) {
   const key = encode64(guestKey);
   if (device.seen.includes(key)) return { visit: "replay", device };
   device = { ...device, seen: [...device.seen, key].slice(-KEYS_KEPT) };
-  if (now >= device.end) return { visit: "over", device };
+  if (now >= device.end) return { visit: "expired", device };
   if (!isGood(device, visitor.ticket)) return { visit: "copied", device };
   return { visit: device.policy, device };
 }

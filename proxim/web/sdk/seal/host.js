@@ -265,7 +265,7 @@ export class SealedHost {
   /** @param {NonNullable<HostState["asked"]>} asked @returns {Verdict} */
   #askedAgain({ name, ack, dk, t }) {
     const visitor = dk ? { key: decode64(dk), ticket: t ? decode64(t) : null } : undefined;
-    return { kind: "asked", name, ack, isNew: false, ...(visitor && { visitor }) };
+    return { kind: "asked", name, ack, isNew: false, ...(visitor && { visitor, guestKey: this.#pending?.guestKey }) };
   }
 
   /** @param {Awaited<ReturnType<typeof openAsk>>} ask @returns {Verdict} */

@@ -1,0 +1,60 @@
+// The known devices of a host: where they are stored, and when their code is loaded.
+
+import { isPassing, pauseAfter } from "./coming-back.js";
+import { ProximError } from "./errors.js";
+import { emit } from "./events.js";
+import { loadKnown } from "./load-seal.js";
+import { storage } from "./storage.js";
+
+/** @import { Host } from "./host.js" */
+/** @import { HostSecrets } from "./host-secrets.js" */
+/** @import { StandingSessions } from "./known/standing.js" */
+/** @import { DeviceStore } from "./types.js" */
+
+export class HostDevices {
+  #host;
+  #secrets;
+  #store;
+  /** @type {StandingSessions | null} Null before a device is known. */
+  standing = null;
+
+  /** @param {Host} host @param {HostSecrets} secrets @param {DeviceStore} store */
+  constructor(host, secrets, store) {
+    this.#host = host;
+    this.#secrets = secrets;
+    this.#store = store;
+  }
+
+  /** Load the code, if this host knows a device. @throws {ProximError} `connection_lost` */
+  async restore() {
+    if (this.standing) await this.standing.load();
+    else if ((await this.#store.load()).length > 0) await this.load();
+  }
+
+  /** @returns {Promise<StandingSessions>} @throws {ProximError} `connection_lost` */
+  async load() {
+    const [{ StandingSessions }] = await Promise.all([loadKnown(), this.#secrets.load()]);
+    if (!this.standing) {
+      const standing = new StandingSessions(this.#host, this.#secrets, this.#store, {
+        fail: (code, message, sessionId) => new ProximError(code, message, { sessionId }),
+        tell: (device, notice) => emit(this.#host, "devicenotice", { device, notice }),
+        pauseAfter: (error, tries) =>
+          isPassing(error) ? pauseAfter(tries, /** @type {ProximError} */ (error).retryAfter) : null,
+      });
+      await standing.load();
+      this.standing ??= standing;
+    }
+    return this.standing;
+  }
+}
+
+/** Return the store of a browser: `localStorage`. @param {string} name @returns {DeviceStore} */
+export const localDevices = (name) => ({
+  load: () => storage.read("localStorage", name) ?? [],
+  save(devices) {
+    storage.write("localStorage", name, devices);
+    // The answer of a visit that is not stored would be taken for that of a copy.
+    if (JSON.stringify(storage.read("localStorage", name)) === JSON.stringify(devices)) return;
+    throw new ProximError("limit_reached", "this browser stores nothing for this page");
+  },
+});

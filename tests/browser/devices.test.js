@@ -1,0 +1,349 @@
+// Known devices by the SDK in Chromium, with a real node.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { SdkGuest, SdkHost } from "./lib/sdk.js";
+import { Site } from "./lib/site.js";
+import { world } from "./lib/world.js";
+
+const here = world();
+const DAY = 86_400_000;
+let site;
+
+before(async () => {
+  site = await Site.open();
+});
+after(() => site.close());
+
+/** Return a host, and a device that it remembers. */
+async function acquainted(remember, { isPlain = false } = {}) {
+  site.node = here.node;
+  const contexts = [await here.context(), await here.context()];
+  // As on plain http.
+  if (isPlain) for (const context of contexts) await context.addInitScript(() => Object.defineProperty(crypto, "subtle", { value: undefined }));
+  const desk = await SdkHost.open(contexts[0], site);
+  const phone = await SdkGuest.open(contexts[1], site);
+  await desk.remembers(await phone.asks(await desk.opens()), remember);
+  await phone.connects();
+  return { desk, phone };
+}
+
+/** End the session that both are in. */
+async function theyPart(desk, phone) {
+  await phone.does(() => globalThis.guest.close());
+  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+}
+
+test("a phone comes back the next day with one tap, through a node that was killed", async () => {
+  for (const isPlain of [false, true]) {
+    const { desk, phone } = await acquainted({ name: "My phone" }, { isPlain });
+    const [device] = await desk.devices();
+    assert.deepEqual([device.name, device.policy, (await desk.devices()).length], ["My phone", "ask", 1]);
+    const [grant] = await phone.grants();
+    assert.equal(grant.sessionId, device.id);
+    await here.node.crash();
+    for (const side of [desk, phone]) {
+      await side.page.clock.setSystemTime(Date.now() + DAY);
+      await side.load();
+    }
+    await desk.starts();
+    assert.equal(await phone.visits(), null);
+    assert.equal(await phone.does(() => globalThis.guest.code), null);
+    await desk.welcomes();
+    await phone.connects();
+    const [visit] = await desk.does(() => globalThis.visits.map(({ device, session }) => ({ name: device.name, id: session.id, info: session.deviceInfo })));
+    assert.deepEqual([visit.name, visit.id, visit.info.name], ["My phone", device.id, "My phone"]);
+    await phone.does(() => globalThis.guest.send("hello again"));
+    await desk.hears("hello again");
+    await theyPart(desk, phone);
+    // And again at once.
+    assert.equal(await phone.visits(), null);
+    await desk.welcomes();
+    await phone.connects();
+    await theyPart(desk, phone);
+  }
+});
+
+/** Copy the storage of a browser to another one. */
+async function copied(phone) {
+  const thief = await SdkGuest.open(await here.context(), site);
+  await thief.does(() => globalThis.sdk.grants());
+  const all = await phone.does(() => globalThis.stored());
+  await thief.does((all) => globalThis.store(all), all);
+  return thief;
+}
+
+test("a copied storage is found out at its first double use, and both are told", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone" }, { isPlain: true });
+  await theyPart(desk, phone);
+  const thief = await copied(phone);
+  assert.equal(await thief.visits(), null);
+  await desk.welcomes();
+  await thief.connects();
+  await theyPart(desk, thief);
+  assert.equal(await phone.visits(), null);
+  assert.equal(await phone.ends(), "copied");
+  await desk.hears("My phone: copied");
+  assert.deepEqual([await desk.devices(), await phone.grants(), await desk.sessions()], [[], [], []]);
+  // The other one hears nothing of it: for it the host is not reachable.
+  assert.equal(await thief.visits(), "token_used");
+  assert.equal((await thief.grants()).length, 1);
+});
+
+test("a device that is forgotten while it visits hears so, and is a stranger then", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.welcomes();
+  await phone.connects();
+  const [{ id }] = await desk.devices();
+  await desk.does((id) => globalThis.host.forget(id), id);
+  assert.equal(await phone.ends(), "forgotten");
+  await phone.hears("forgotten");
+  assert.deepEqual([await desk.devices(), await phone.grants(), await desk.sessions()], [[], [], []]);
+});
+
+test("a device that is forgotten while it asks, or while it is still there after its first pairing, hears so", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.does(() => globalThis.until(() => globalThis.visits[0]?.prompt));
+  await desk.does(() => globalThis.host.forgetAll());
+  assert.equal(await phone.ends(), "forgotten");
+  assert.deepEqual(await phone.grants(), []);
+  await desk.remembers(await phone.asks(await desk.opens()));
+  await phone.connects();
+  assert.equal((await phone.grants()).length, 1);
+  await phone.does(() => (globalThis.guest.onnotice = ({ notice }) => globalThis.heard.push(notice)));
+  await desk.does(() => globalThis.host.forgetAll());
+  await phone.hears("forgotten");
+  await phone.does(() => globalThis.until(async () => (await globalThis.sdk.grants()).length === 0));
+  // That connection goes on.
+  assert.equal(await phone.does(() => globalThis.guest.over), null);
+});
+
+test("a device that is forgotten while it is away finds nobody, and keeps its grant", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await desk.does(() => globalThis.host.forgetAll());
+  assert.deepEqual(await desk.sessions(), []);
+  assert.equal(await phone.visits(), "session_ended");
+  assert.equal((await phone.grants()).length, 1);
+  const [grant] = await phone.grants();
+  await phone.does((grant) => globalThis.sdk.forgetGrant(grant), grant);
+  assert.deepEqual(await phone.grants(), []);
+});
+
+test("a host that is away is not reachable now, and the grant stays", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await desk.does(() => globalThis.host.leave());
+  assert.equal(await phone.visits(), "host_offline");
+  await here.node.crash();
+  assert.equal(await phone.visits(), "unknown_session");
+  assert.equal((await phone.grants()).length, 1);
+  await desk.reloads();
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+});
+
+test("an unanswered or declined prompt, a lost answer and a second tab are no copy", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  const ends = async () => desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+  // Declined.
+  await phone.visits();
+  await desk.does(async () => (await globalThis.until(() => globalThis.visits.at(-1)?.prompt)).decline());
+  assert.equal(await phone.ends(), "rejected");
+  await ends();
+  // Cancelled.
+  await phone.visits();
+  await desk.does(() => globalThis.until(() => globalThis.visits.at(-1)?.prompt && globalThis.visits.length === 2));
+  await phone.does(() => globalThis.guest.close());
+  await ends();
+  // The phone loses its page, and its seat with it, before it has the answer.
+  await phone.visits();
+  await desk.does(() => globalThis.until(() => globalThis.visits.length === 3 && globalThis.visits[2].prompt));
+  await phone.does(() => globalThis.localStorage.clear());
+  await phone.does(() => globalThis.sessionStorage.clear());
+  await phone.load();
+  await desk.welcomes();
+  assert.equal(await phone.visits(), "token_used");
+  await desk.does(() => globalThis.visits[2].session.close());
+  await ends();
+  // A second tab, in vain.
+  assert.equal(await phone.visits(), null);
+  const tab = await SdkGuest.open(phone.page.context(), site);
+  await tab.does(() => globalThis.localStorage.clear());
+  assert.equal(await tab.visits(), "token_used");
+  await desk.welcomes();
+  await phone.connects();
+  await theyPart(desk, phone);
+  assert.equal(await tab.visits(), null);
+  await desk.welcomes();
+  await tab.connects();
+  assert.equal((await desk.devices()).length, 1);
+  assert.deepEqual(await desk.does(() => globalThis.heard), []);
+});
+
+test("a device whose policy is auto comes without a question", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", policy: "auto", days: 30 });
+  await theyPart(desk, phone);
+  assert.ok((await phone.grants())[0].isAuto);
+  await phone.visits();
+  await phone.connects();
+  const [visit] = await desk.does(() => globalThis.visits.map(({ session, device, prompt }) => ({ status: session.status, device, prompt })));
+  assert.deepEqual([visit.status, visit.prompt, visit.device.policy], ["approved", null, "auto"]);
+  assert.ok(Math.abs(visit.device.end - visit.device.since - 30 * DAY) < 1_000);
+});
+
+test("a wrong number remembers nothing", async () => {
+  const desk = await SdkHost.open(await here.context(), site);
+  const phone = await SdkGuest.open(await here.context(), site);
+  const code = Number(await phone.asks(await desk.opens()));
+  await assert.rejects(desk.remembers(String(code === 999 ? 998 : code + 1)), /another number/);
+  assert.deepEqual([await desk.devices(), await phone.grants()], [[], []]);
+  await desk.does(() => globalThis.until(async () => (await globalThis.host.list()).every(({ reason }) => reason)));
+});
+
+test("a name or a time that is not allowed, and a guest that does not want it, are not remembered, and the prompt stays", async () => {
+  const desk = await SdkHost.open(await here.context(), site);
+  const phone = await SdkGuest.open(await here.context(), site);
+  const code = await phone.asks(await desk.opens());
+  for (const remember of [{ name: "\u202e" }, { name: "n".repeat(65) }, { name: "x", days: 91 }, { name: "x", days: 0 }]) {
+    await assert.rejects(desk.remembers(code, remember), /the name has|90 days/);
+  }
+  await desk.remembers(code);
+  const link = await desk.opens();
+  const other = await phone.does(async (link) => {
+    const guest = (globalThis.guest = new globalThis.sdk.Guest(link, { nodeUrl: location.origin, canBeRemembered: false }));
+    await guest.ask();
+    return globalThis.until(() => guest.code);
+  }, link);
+  await assert.rejects(desk.remembers(other), /only a device that asks/);
+  await desk.does((code) => globalThis.session.prompt.approve(code), other);
+});
+
+test("a visit goes on after the node was killed, and after a reload of the host", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.welcomes();
+  await phone.connects();
+  const [{ id }] = await desk.devices();
+  await here.node.crash();
+  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 1 && [...globalThis.host.sessions.values()][0].peerOnline));
+  await phone.does(() => globalThis.guest.send("after the restart"));
+  await desk.hears("after the restart");
+  await desk.reloads();
+  const visits = await desk.does(() => globalThis.visits.map(({ session, device }) => [session.id, session.status, device.name]));
+  assert.deepEqual(visits, [[id, "approved", "My phone"]]);
+  await phone.does(() => globalThis.guest.send("after the reload"));
+  await desk.hears("after the reload");
+  await theyPart(desk, phone);
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+});
+
+test("a phone that is loaded again in a visit takes its seat, and one that stays away loses it", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.welcomes();
+  await phone.connects();
+  await phone.load();
+  assert.equal(await phone.visits(), null);
+  await phone.connects();
+  assert.equal(await desk.does(() => globalThis.visits.length), 1);
+  await desk.page.clock.install();
+  const away = desk.does(() => globalThis.until(() => !globalThis.visits[0].session.peerOnline));
+  await phone.page.goto("about:blank");
+  await desk.page.clock.resume();
+  await away;
+  await desk.page.clock.fastForward(121_000);
+  await desk.does(() => globalThis.until(() => globalThis.visits[0].session.over));
+  await phone.load();
+  assert.equal(await phone.visits(), null);
+  await desk.does(() => globalThis.until(() => globalThis.visits.length === 2));
+  await desk.welcomes();
+  await phone.connects();
+});
+
+test("a person can rename a device, and a program can store the devices itself", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  const [{ id }] = await desk.devices();
+  await desk.does((id) => Promise.all([globalThis.host.rename(id, "Work phone"), globalThis.host.takeFiles(id, true)]), id);
+  const [device] = await desk.devices();
+  assert.deepEqual([device.name, device.takesFiles], ["Work phone", true]);
+  await assert.rejects(desk.does((id) => globalThis.host.rename(id, ""), id), /no visible character/);
+  await assert.rejects(desk.does(() => globalThis.host.rename("x", "y")), /does not know/);
+  // The same owner, with a store of its own.
+  const names = await desk.does(async () => {
+    const name = Object.keys(localStorage).find((each) => each.startsWith("proxim.devices."));
+    const saved = JSON.parse(localStorage.getItem(name));
+    localStorage.removeItem(name);
+    globalThis.host.leave();
+    const kept = { devices: saved };
+    const store = { load: async () => kept.devices, save: async (devices) => void (kept.devices = devices) };
+    const host = (globalThis.host = new globalThis.sdk.Host(undefined, { devices: store }));
+    await host.ready;
+    await host.rename((await host.devices())[0].id, "Stored phone");
+    return kept.devices.map(({ name }) => name);
+  });
+  assert.deepEqual(names, ["Stored phone"]);
+});
+
+test("another device that has only the link is declined, and revokes nothing", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone" }, { isPlain: true });
+  await theyPart(desk, phone);
+  const thief = await copied(phone);
+  await thief.does(async () => {
+    const { publicKeyOf } = await import("/sdk/seal/ed25519.js");
+    const own = crypto.getRandomValues(new Uint8Array(32));
+    globalThis.store((await globalThis.stored()).map((grant) => ({ ...grant, key: { private: own, public: publicKeyOf(own) } })));
+  });
+  assert.equal(await thief.visits(), null);
+  assert.equal(await thief.ends(), "rejected");
+  await desk.hears("My phone: stranger");
+  assert.equal((await thief.grants()).length, 1);
+  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+});
+
+test("a device whose time is over hears so, and is forgotten", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", days: 1 });
+  await theyPart(desk, phone);
+  await desk.page.clock.setSystemTime(Date.now() + 2 * DAY);
+  assert.equal(await phone.visits(), null);
+  assert.equal(await phone.ends(), "expired");
+  await desk.hears("My phone: expired");
+  assert.deepEqual([await desk.devices(), await phone.grants()], [[], []]);
+});
+
+test("a browser that cannot store its next ticket leaves before it sends anything, and can come again", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await phone.does(() => {
+    const { put } = IDBObjectStore.prototype;
+    globalThis.repair = () => (IDBObjectStore.prototype.put = put);
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  await desk.welcomes();
+  assert.equal(await phone.does(async () => (await globalThis.guest.ended).code), "connection_lost");
+  await phone.does(() => globalThis.repair());
+  await phone.does(() => globalThis.localStorage.clear());
+  await desk.does(() => globalThis.visits[0].session.close());
+  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+  assert.deepEqual(await desk.does(() => globalThis.heard), []);
+});
