@@ -96,6 +96,8 @@ class Events:
 
     def announce(self, session: SessionInfo) -> None:
         """Pass on that a session was approved, or has ended."""
+        if not self._readers:
+            return
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:
             reader.put(event)

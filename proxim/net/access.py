@@ -233,7 +233,7 @@ def _host_of(request: Request) -> re.Match[str] | None:
 def _is_forwarded(request: Request) -> bool:
     """Whether a request came through a proxy or a tunnel that says so."""
     return any(
-        name in _PROXY_HEADERS or name.startswith(b"x-forwarded-") for name, _ in request.headers
+        name in _PROXY_HEADERS or name.startswith(b"x-forwarded-") for name in request.headers
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -36,21 +37,22 @@ class BadRequest(Exception):
 
 
 class Request(Struct, frozen=True):
-    """A request's head. Header names are lower case; ``rest`` is what was read after it.
+    """A request's head; ``rest`` is what was read after it.
 
-    ``is_absolute`` says that the target had an authority, which then stands as Host.
+    ``headers`` has all values of each header, joined by commas (RFC 9110, 5.2), under its name in
+    lower case. ``is_absolute`` says that the target had an authority, which then stands as Host.
     """
 
     method: str
     path: str
-    headers: list[tuple[bytes, bytes]]
+    headers: dict[bytes, bytes]
     http_version: bytes
     rest: bytes
     is_absolute: bool = False
 
     def header(self, name: bytes) -> bytes:
-        """Return all values of a header, joined by commas (RFC 9110, 5.2); empty without any."""
-        return b", ".join([value for field, value in self.headers if field == name])
+        """Return the values of a header; empty without any."""
+        return self.headers.get(name, b"")
 
     def tokens(self, name: bytes) -> list[str]:
         """Return a header's comma-separated values as text; bytes beyond ASCII are escaped."""
@@ -125,12 +127,20 @@ def _plain_request(data: bytes, limits: Limits) -> Request | None:
     head = _PLAIN_HEAD.fullmatch(data)
     if head is None or len(data) > limits.head_size:
         return None
-    headers = [(name.lower(), value) for name, value in _PLAIN_FIELD.findall(data, head.end(1))]
-    names = [name for name, _ in headers]
-    if len(headers) > limits.head_fields or names.count(b"host") != 1 or _BODY.intersection(names):
+    fields = [(name.lower(), value) for name, value in _PLAIN_FIELD.findall(data, head.end(1))]
+    names = [name for name, _ in fields]
+    if len(fields) > limits.head_fields or names.count(b"host") != 1 or _BODY.intersection(names):
         return None
     path = head[1].decode("ascii").partition("?")[0]
-    return Request(method="GET", path=path, headers=headers, http_version=b"1.1", rest=b"")
+    return Request(method="GET", path=path, headers=_joined(fields), http_version=b"1.1", rest=b"")
+
+
+def _joined(fields: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers = dict(fields)
+    if len(headers) < len(fields):
+        for name in headers:
+            headers[name] = b", ".join([value for field, value in fields if field == name])
+    return headers
 
 
 async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Limits) -> Request:
@@ -163,11 +173,11 @@ async def _read_with_h11(stream: trio.abc.ReceiveStream, data: bytes, limits: Li
         raise BadRequest(too_large, f"more than {limits.head_fields} header fields")
     if read - len(rest) > limits.head_size:
         raise BadRequest(too_large, f"a head of more than {limits.head_size} bytes")
-    target, headers = event.target.decode("ascii"), list(event.headers)
+    target, headers = event.target.decode("ascii"), _joined(list(event.headers))
     if absolute := _ABSOLUTE.fullmatch(target):
         # The authority counts in place of Host, and is checked as that (RFC 9112, 3.2.2).
         authority, target = absolute[1], absolute[2] if absolute[2].startswith("/") else "/"
-        headers = [(b"host", authority.encode()), *(each for each in headers if each[0] != b"host")]
+        headers[b"host"] = authority.encode()
     return Request(
         method=event.method.decode("ascii"),
         path=target.partition("?")[0],

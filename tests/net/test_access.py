@@ -22,7 +22,7 @@ def test_an_address_is_counted_under_its_given_name():
 
 
 def request(**headers):
-    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return Request(method="GET", path="/ws", headers=fields, http_version=b"1.1", rest=b"")
 
 
