@@ -80,8 +80,11 @@ class Outbox:
 
     # -- writing -----------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """Send bytes, or queue what the kernel does not take; drop them once it is closed."""
+    def write(self, data: bytes, *, is_last: bool = False) -> None:
+        """Send bytes, or queue what the kernel does not take; drop them once it is closed.
+
+        After what ``is_last`` the stream is closed as soon as the queue is empty.
+        """
         if not self.is_open:
             return
         if self._queue is None:
@@ -89,7 +92,7 @@ class Outbox:
                 self._cork.hold(self)
                 self._queue = deque()
             else:
-                sent = self._send_now(data)
+                sent = self._send_now(data, is_last=is_last)
                 if sent == len(data):
                     return
                 data = data[sent:]
@@ -141,12 +144,12 @@ class Outbox:
         """Wait until there is room for a backlog in all outboxes together."""
         await self._totals.wait_for_room(self._source)
 
-    def _send_now(self, data: bytes) -> int:
+    def _send_now(self, data: bytes, *, is_last: bool = False) -> int:
         send_now = getattr(self._stream, "send_now", None)
         if send_now is None:
             return 0
         try:
-            sent: int = send_now(data)
+            sent: int = send_now(data, is_last=is_last)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             # The reader gets the same error, and ends the connection.
             return len(data)

@@ -20,6 +20,10 @@ from trio.lowlevel import checkpoint, notify_closing, wait_readable
 from proxim.net.poller import Poller
 
 RECEIVE_BYTES = 65_536
+
+# Linux only.
+_MORE: int = getattr(socket, "MSG_MORE", 0)
+
 _Result = TypeVar("_Result")
 
 
@@ -54,14 +58,16 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._take: Callable[[bytes], object] = _no_task_reads
         self._stream: trio.SocketStream | None = None
 
-    def send_now(self, data: bytes | memoryview) -> int:
+    def send_now(self, data: bytes | memoryview, *, is_last: bool = False) -> int:
         """Send what the kernel takes at once; return the number of bytes sent.
+
+        Data that ``is_last`` may wait for ``close``, to leave in one packet with the end.
 
         Raises ``BrokenResourceError`` if the peer has left, ``ClosedResourceError`` after
         ``aclose``. Must not be called while ``send_all`` runs.
         """
         try:
-            return self.socket.send(data)
+            return self.socket.send(data, _MORE if is_last else 0)
         except BlockingIOError:
             return 0
         except OSError as error:

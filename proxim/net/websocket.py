@@ -159,7 +159,7 @@ class NodeWebSocket(WebSocketConnection):
         if (close := self._peer_close) is not None:
             # As the inherited method does, without what only its reader task needs.
             if self._codec.state is ConnectionState.REMOTE_CLOSING:
-                self._outbox.write(self._codec.send(close.response()))
+                self._outbox.write(self._codec.send(close.response()), is_last=True)
                 self._outbox.close()
             self._close_reason = CloseReason(close.code, close.reason or None)
             self._close_handshake.set()

@@ -32,7 +32,7 @@ class Kernel(trio.abc.Stream):
     def __init__(self, room=0):
         self.room, self.sent, self.calls, self.open = room, bytearray(), [], trio.Event()
 
-    def send_now(self, data):
+    def send_now(self, data, *, is_last=False):
         self.calls.append(bytes(data))
         taken, self.room = data[: self.room], max(self.room - len(data), 0)
         self.sent += taken

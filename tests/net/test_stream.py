@@ -110,3 +110,15 @@ async def test_bytes_that_the_kernel_has_taken_are_sent_after_a_close():
         ours.send_now(b"the last word")
         ours.close()
         assert [await theirs.receive_some(), await theirs.receive_some()] == [b"the last word", b""]
+
+
+async def test_last_bytes_leave_with_the_end():
+    ours, theirs = map(TcpStream, sockets())
+    assert ours.send_now(b"first ") == 6
+    assert ours.send_now(b"last", is_last=True) == 4
+    ours.close()
+    heard = b""
+    while read := await theirs.receive_some():
+        heard += read
+    theirs.close()
+    assert heard == b"first last"
