@@ -19,7 +19,8 @@ acknowledgements. A refused request raises the exception of the same name from
 ``proxim.protocol.errors``.
 """
 
-from proxim.client.guest import Guest, open_guest, resume_guest
+from proxim.client.guest import Guest
+from proxim.client.guests import open_guest, resume_guest
 from proxim.client.host import Host, open_host
 from proxim.client.host_session import HostSession
 from proxim.client.notices import Notice
