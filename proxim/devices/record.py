@@ -57,7 +57,7 @@ class KnownDevice(Struct, frozen=True):
     takes_files: bool = False
 
 
-class Visit(StrEnum):
+class Verdict(StrEnum):
     """The verdict about a request on a standing link."""
 
     ASK = "ask"
@@ -77,7 +77,7 @@ class Visit(StrEnum):
 class Judged(NamedTuple):
     """A verdict, and the record to store before it is acted upon."""
 
-    visit: Visit
+    verdict: Verdict
     device: KnownDevice
 
 
@@ -87,15 +87,15 @@ def judge(device: KnownDevice, visitor: Visitor | None, guest_key: bytes, now: f
     Ask once for each request: the same ``pair_prompt`` again, as after ``register``, is not new.
     """
     if visitor is None or not hmac.compare_digest(visitor.key, device.key):
-        return Judged(Visit.STRANGER, device)
+        return Judged(Verdict.STRANGER, device)
     if guest_key in device.seen:
-        return Judged(Visit.REPLAY, device)
+        return Judged(Verdict.REPLAY, device)
     device = structs.replace(device, seen=(*device.seen, guest_key)[-KEYS_KEPT:])
     if now >= device.end:
-        return Judged(Visit.OVER, device)
+        return Judged(Verdict.OVER, device)
     if not _is_good(device.tickets, visitor.ticket):
-        return Judged(Visit.COPIED, device)
-    return Judged(Visit(device.policy), device)
+        return Judged(Verdict.COPIED, device)
+    return Judged(Verdict(device.policy), device)
 
 
 def approve(device: KnownDevice, ticket: bytes, now: float, draw: Draw) -> KnownDevice:

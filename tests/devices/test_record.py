@@ -12,7 +12,7 @@ from proxim.devices.record import (
     KnownDevice,
     Standing,
     Tickets,
-    Visit,
+    Verdict,
     approve,
     judge,
     use,
@@ -36,7 +36,7 @@ def counting():
 
 
 def verdict(device, ticket, guest_key=b"k" * 32, *, key=KEY, now=1.0):
-    return judge(device, Visitor(key, ticket), guest_key, now).visit
+    return judge(device, Visitor(key, ticket), guest_key, now).verdict
 
 
 @pytest.mark.parametrize("policy", ["ask", "auto"])
@@ -46,14 +46,14 @@ def test_current_ticket_is_good(policy):
 
 def test_same_key_of_a_request_is_a_replay_and_changes_nothing():
     device = judge(known(), Visitor(KEY, FIRST), b"k" * 32, 1).device
-    assert judge(device, Visitor(KEY, FIRST), b"k" * 32, 1) == (Visit.REPLAY, device)
+    assert judge(device, Visitor(KEY, FIRST), b"k" * 32, 1) == (Verdict.REPLAY, device)
 
 
 def test_replay_of_an_old_ticket_does_not_revoke():
     device = judge(known(), Visitor(KEY, FIRST), b"k" * 32, 1).device
     device = use(approved := approve(device, FIRST, 1, counting()), approved.tickets.current)
-    assert verdict(device, FIRST) is Visit.REPLAY
-    assert verdict(device, FIRST, b"another key") is Visit.COPIED
+    assert verdict(device, FIRST) is Verdict.REPLAY
+    assert verdict(device, FIRST, b"another key") is Verdict.COPIED
 
 
 def test_last_keys_are_kept():
@@ -67,24 +67,24 @@ def test_last_keys_are_kept():
 @pytest.mark.parametrize("visitor", [None, Visitor(OTHER_KEY, FIRST), Visitor(OTHER_KEY, None)])
 def test_another_device_is_declined_and_revokes_nothing(visitor):
     device = known()
-    assert judge(device, visitor, b"k" * 32, 1) == (Visit.STRANGER, device)
+    assert judge(device, visitor, b"k" * 32, 1) == (Verdict.STRANGER, device)
 
 
 @pytest.mark.parametrize("ticket", [None, b"x" * 16])
 def test_device_with_another_ticket_is_a_copy(ticket):
-    assert verdict(known(), ticket) is Visit.COPIED
+    assert verdict(known(), ticket) is Verdict.COPIED
 
 
 def test_visit_after_the_end_is_declined():
-    assert verdict(known(policy="auto"), FIRST, now=END - 1) is Visit.AUTO
-    assert verdict(known(policy="auto"), FIRST, now=END) is Visit.OVER
+    assert verdict(known(policy="auto"), FIRST, now=END - 1) is Verdict.AUTO
+    assert verdict(known(policy="auto"), FIRST, now=END) is Verdict.OVER
 
 
 def test_lost_answer_is_sent_again_with_the_same_ticket():
     draw = counting()
     once = approve(known(), FIRST, 5, draw)
     assert (once.tickets.previous, once.tickets.is_used, once.last_seen) == (FIRST, False, 5)
-    assert verdict(once, FIRST) is Visit.ASK
+    assert verdict(once, FIRST) is Verdict.ASK
     assert approve(once, FIRST, 6, draw) == structs.replace(once, last_seen=6)
 
 
@@ -92,7 +92,7 @@ def test_ticket_before_is_worthless_once_the_new_one_is_used():
     device = approve(known(), FIRST, 1, counting())
     assert use(device, FIRST) == device
     device = use(device, device.tickets.current)
-    assert verdict(device, FIRST) is Visit.COPIED
+    assert verdict(device, FIRST) is Verdict.COPIED
     with pytest.raises(ValueError, match="replaced"):
         approve(device, FIRST, 1, counting())
 
@@ -121,7 +121,7 @@ class Devices(RuleBasedStateMachine):
         key = next(self.keys)
         seen, self.host = judge(self.host, Visitor(KEY, ticket), key, 1)
         self.requests.append((ticket, key))
-        if seen is Visit.COPIED or outcome == "no decision":
+        if seen is Verdict.COPIED or outcome == "no decision":
             return seen, ticket
         self.host = approve(self.host, ticket, 1, self.draw)
         if outcome == "lost answer":
@@ -140,7 +140,7 @@ class Devices(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_copy_used)
     def either_tab_asks(self, outcome):
         seen, self.storage = self.visit(self.storage, outcome)
-        assert seen is Visit.ASK, "a device whose copy was never used was revoked"
+        assert seen is Verdict.ASK, "a device whose copy was never used was revoked"
 
     @rule()
     def storage_is_copied(self):
@@ -154,8 +154,8 @@ class Devices(RuleBasedStateMachine):
         is_older = self.tickets.index(self.copy) < self.newest_used
         seen, self.copy = self.visit(self.copy, outcome)
         if is_older:
-            assert seen is Visit.COPIED
-        if seen is Visit.COPIED:
+            assert seen is Verdict.COPIED
+        if seen is Verdict.COPIED:
             # The host would forget the device here. Go on, to find the next mistake.
             self.host = structs.replace(before, seen=self.host.seen)
         else:
@@ -168,8 +168,8 @@ class Devices(RuleBasedStateMachine):
         is_older = self.tickets.index(self.storage) < self.newest_used
         seen, self.storage = self.visit(self.storage, outcome)
         if is_older:
-            assert seen is Visit.COPIED
-        if seen is Visit.COPIED:
+            assert seen is Verdict.COPIED
+        if seen is Verdict.COPIED:
             self.host = structs.replace(before, seen=self.host.seen)
 
     @rule(data=st.data())
@@ -177,7 +177,7 @@ class Devices(RuleBasedStateMachine):
     def node_sends_a_request_again(self, data):
         ticket, key = data.draw(st.sampled_from(self.requests[-KEYS_KEPT:]))
         seen, self.host = judge(self.host, Visitor(KEY, ticket), key, 1)
-        assert seen is Visit.REPLAY
+        assert seen is Verdict.REPLAY
 
 
 TestDevices = Devices.TestCase
