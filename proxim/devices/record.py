@@ -56,6 +56,10 @@ class KnownDevice(Struct, frozen=True):
     last_seen: float | None = None
     takes_files: bool = False
 
+    def __repr__(self) -> str:
+        # A log must not have the secrets.
+        return f"KnownDevice({self.name!r}, end={self.end!r})"
+
 
 class Verdict(StrEnum):
     """The verdict about a request on a standing link."""

@@ -16,6 +16,11 @@ from proxim.devices.record import KnownDevice
 from proxim.private_files import check_private
 from proxim.protocol.errors import InvalidSetting
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 
 class HostGrant(Struct, frozen=True):
     """The grant of one host as the device keeps it; all of it is secret.
@@ -34,9 +39,29 @@ class HostGrant(Struct, frozen=True):
     end: float
     is_auto: bool = False
 
+    def __repr__(self) -> str:
+        # A log must not have the secrets.
+        return f"HostGrant({self.name!r}, {self.node_url!r}, end={self.end!r})"
 
-class DeviceStore(Protocol):
-    """The known devices of a host. When ``save`` returns, they outlive the program."""
+
+class Lock(Protocol):
+    """What all programs that use a store take in turn."""
+
+    def try_lock(self) -> bool:
+        """Take the lock, and return true; return false at once if a program has it."""
+        ...
+
+    def unlock(self) -> None:
+        """Give the lock back. If a program ends, its lock is free."""
+        ...
+
+
+class DeviceStore(Lock, Protocol):
+    """The known devices of one host at one node.
+
+    When ``save`` returns, they outlive the program. Each change is made under the lock, from
+    ``load`` to ``save``.
+    """
 
     def load(self) -> list[KnownDevice]:
         """Return the devices that were saved last; none before."""
@@ -47,8 +72,12 @@ class DeviceStore(Protocol):
         ...
 
 
-class GrantStore(Protocol):
-    """The grants of a device. When ``save`` returns, they outlive the program."""
+class GrantStore(Lock, Protocol):
+    """The grants of a device. When ``save`` returns, they outlive the program.
+
+    Each change is made under the lock, from ``load`` to ``save``. A program that visits a host has
+    the lock until the node has answered its request.
+    """
 
     def load(self) -> list[HostGrant]:
         """Return the grants that were saved last; none before."""
@@ -60,6 +89,31 @@ class GrantStore(Protocol):
 
 
 _T = TypeVar("_T")
+
+
+class MemoryStore(Generic[_T]):
+    """Keeps entries for as long as the program runs: known devices, or grants."""
+
+    def __init__(self) -> None:
+        self._entries: list[_T] = []
+        self._is_locked = False
+
+    def load(self) -> list[_T]:
+        """Return the entries."""
+        return list(self._entries)
+
+    def save(self, entries: list[_T], /) -> None:
+        """Replace the entries."""
+        self._entries = list(entries)
+
+    def try_lock(self) -> bool:
+        """Take the lock; false if it is taken."""
+        was_locked, self._is_locked = self._is_locked, True
+        return not was_locked
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        self._is_locked = False
 
 
 class _Content(Struct, frozen=True):
@@ -75,6 +129,25 @@ class _FileStore(Generic[_T]):
     def __init__(self, path: str | os.PathLike[str], entries: type[list[_T]]) -> None:
         self.path = Path(path)
         self._entries = entries
+        self._lock: int | None = None
+
+    def try_lock(self) -> bool:
+        """Lock a file beside this one, which is replaced by each change; false if it is locked."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(descriptor)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._lock = descriptor
+        return True
+
+    def unlock(self) -> None:
+        """Give the lock back. The file stays, since another program may wait for it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def load(self) -> list[_T]:
         """Return the entries of the file; none if there is no file.
@@ -110,6 +183,14 @@ class _FileStore(Generic[_T]):
             with suppress(OSError):
                 os.unlink(name)
             raise
+
+
+def _lock(descriptor: int) -> None:
+    """Lock a file until it is closed. Raises ``OSError`` if it is locked, also by this process."""
+    if sys.platform == "win32":
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from proxim.devices.record import Tickets
-from proxim.devices.store import DeviceFile, GrantFile, HostGrant
+from proxim.devices.store import DeviceFile, GrantFile, HostGrant, MemoryStore
 from proxim.protocol.errors import InvalidSetting
 from tests.devices.test_record import known
 
@@ -93,3 +95,34 @@ def test_folder_is_synced_after_the_file_took_its_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", noted)
     DeviceFile(path).save([DEVICE])
     assert synced == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize("make", [DeviceFile, GrantFile, lambda _path: MemoryStore()])
+def test_lock_is_taken_once_until_it_is_given_back(tmp_path, make):
+    store = make(tmp_path / "new" / "devices.json")
+    assert store.try_lock()
+    assert not store.try_lock()
+    store.unlock()
+    assert store.try_lock()
+    store.unlock()
+
+
+def test_lock_of_a_file_holds_for_other_programs_until_its_program_ends(tmp_path):
+    path = tmp_path / "grants.json"
+    script = (
+        "import sys\nfrom proxim.devices.store import GrantFile\n"
+        "print(GrantFile(sys.argv[1]).try_lock(), flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as program:
+        assert program.stdout.readline().strip() == b"True"
+        assert not GrantFile(path).try_lock()
+        program.communicate()
+    assert GrantFile(path).try_lock()
+
+
+def test_secrets_are_not_shown():
+    assert "Desk" in repr(GRANT)
+    for entry in (GRANT, DEVICE):
+        assert "b'" not in repr(entry)
