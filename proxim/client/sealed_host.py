@@ -19,7 +19,8 @@ from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.errors import BadMessage, ConnectionLost
 from proxim.protocol.messages import SessionType
-from proxim.sealing.answer import Terms
+from proxim.sealing.answer import Gone, Terms
+from proxim.sealing.device import Grant, Visitor
 from proxim.sealing.encoding import KEY_BYTES
 from proxim.sealing.host import (
     Asked,
@@ -218,10 +219,32 @@ class HostSecret:
         """The decision that was made, to send it again."""
         return self._host.decision()
 
-    def decide(self, *, approve: bool, code: str | None) -> Decision:
+    @property
+    def visitor(self) -> Visitor | None:
+        """The device that has signed the request which waits for a decision, if it names one."""
+        return self._host.visitor
+
+    @property
+    def guest_key(self) -> bytes:
+        """The guest's key in the request which waits. Raises ``ValueError`` if there is none."""
+        return self._host.guest_key
+
+    def is_right(self, code: str) -> bool:
+        """Return whether the code is right. Raises ``ValueError`` if no request waits."""
+        return self._host.is_right(code)
+
+    def decide(
+        self,
+        *,
+        approve: bool,
+        code: str | None = None,
+        known: Grant | bytes | None = None,
+        gone: Gone | None = None,
+    ) -> Decision:
         """Return the decision about the request; without a ``code`` an approval is unchecked.
 
-        Raises ``ValueError`` if there is no request to decide.
+        ``known`` is the grant for a device, or the next ticket of one that is known already;
+        ``gone`` says why it is not. Raises ``ValueError`` if there is no request to decide.
         """
         decision = self._host.decision()
         if decision is not None:
@@ -229,11 +252,11 @@ class HostSecret:
         left = None if self.ends_at is None else max(0.0, self.ends_at - time.time())
         terms = Terms(self._profile.name, self._session_type, left)
         if not approve:
-            decision = self._host.decline(terms)
+            decision = self._host.decline(terms, gone)
         elif code is None:
-            decision = self._host.approve_unchecked(terms)
+            decision = self._host.approve_unchecked(terms, known)
         else:
-            decision = self._host.approve(code, terms)
+            decision = self._host.approve(code, terms, known)
         self._store()
         return decision
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from proxim.protocol.tokens import encode
-from proxim.sealing.answer import Terms, seal_answer
+from proxim.sealing.answer import Gone, Terms, seal_answer
 from proxim.sealing.ask import FIRST, RETURN, Ask, open_ask
 from proxim.sealing.box import seal_box
+from proxim.sealing.device import Grant, Visitor
 from proxim.sealing.encoding import KEY_BYTES, DoesNotOpen, Draw, decode
 from proxim.sealing.keys import (
     KeyPair,
@@ -83,11 +84,12 @@ Verdict = Asked | Returned | Refused | Unknown
 
 
 class _Pending(NamedTuple):
-    """A request that waits for its decision."""
+    """A request that waits for its decision; ``visitor`` is the device that has signed it."""
 
     secret: bytes
     own: KeyPair
     guest_key: bytes
+    visitor: Visitor | None = None
 
 
 class Decision(NamedTuple):
@@ -164,6 +166,16 @@ class SealedHost:
         return None if self._asked is None else self._asked.name
 
     @property
+    def visitor(self) -> Visitor | None:
+        """The device that has signed the request which waits for a decision, if it names one."""
+        return None if self._pending is None else self._pending.visitor
+
+    @property
+    def guest_key(self) -> bytes:
+        """The guest's key for epoch 0. Raises ``ValueError`` if no request waits."""
+        return self._need_pending().guest_key
+
+    @property
     def has_keys(self) -> bool:
         """Whether this side has keys of a link."""
         return bool(self._keys)
@@ -225,24 +237,36 @@ class SealedHost:
             self._returned = seal, verdict
         return verdict
 
-    def approve(self, code: str, terms: Terms) -> Decision:
-        """Return the decision of a person who typed ``code``: a wrong one is a rejection.
+    def is_right(self, code: str) -> bool:
+        """Return whether a person has typed the right number. Tell it to nobody before deciding.
 
-        Raises ``ValueError`` if ``code`` does not have three digits, and decides nothing then.
+        Raises ``ValueError`` if ``code`` does not have three digits.
         """
         if not _CODE.fullmatch(code):
             raise ValueError("a code has three digits, 100 to 999")
         asked = self._need_pending()
         expected = code_of(asked.secret, asked.own.public)
-        return self._decide(hmac.compare_digest(code.encode(), expected.encode()), terms)
+        return hmac.compare_digest(code.encode(), expected.encode())
 
-    def approve_unchecked(self, terms: Terms) -> Decision:
-        """Return the decision of a host that approves every guest, without a number."""
-        return self._decide(True, terms)
+    def approve(self, code: str, terms: Terms, known: Grant | bytes | None = None) -> Decision:
+        """Return the decision of a person who typed ``code``: a wrong one is a rejection.
 
-    def decline(self, terms: Terms) -> Decision:
-        """Return the decision of a person who says no."""
-        return self._decide(False, terms)
+        ``known`` is the grant of a guest that the host remembers. Raises ``ValueError`` if ``code``
+        does not have three digits, and decides nothing then.
+        """
+        is_right = self.is_right(code)
+        return self._decide(is_right, terms, known if is_right else None)
+
+    def approve_unchecked(self, terms: Terms, known: Grant | bytes | None = None) -> Decision:
+        """Return the decision of a host that approves every guest, without a number.
+
+        ``known`` is the next ticket of a known device.
+        """
+        return self._decide(True, terms, known)
+
+    def decline(self, terms: Terms, gone: Gone | None = None) -> Decision:
+        """Return the decision of a person who says no, or why the device is not known any more."""
+        return self._decide(False, terms, gone=gone)
 
     def decision(self) -> Decision | None:
         """Return the decision that was made, to send it again after a reconnect."""
@@ -264,7 +288,7 @@ class SealedHost:
         own = new_pair(self._draw)
         exchange(own.private, ask.key)
         ack = seal_box(ask.secret, "ack", "h", own.public, self._draw)
-        self._pending = _Pending(ask.secret, own, ask.key)
+        self._pending = _Pending(ask.secret, own, ask.key, ask.visitor)
         self._is_pending_restored = False
         self._keys.clear()
         return Asked(ask.name, encode(ack), True)
@@ -274,9 +298,15 @@ class SealedHost:
             raise ValueError("no request waits for a decision")
         return self._pending
 
-    def _decide(self, approve: bool, terms: Terms) -> Decision:
-        secret, own, guest_key = self._need_pending()
-        box = seal_answer(secret, approve, terms, self._draw)
+    def _decide(
+        self,
+        approve: bool,
+        terms: Terms,
+        known: Grant | bytes | None = None,
+        gone: Gone | None = None,
+    ) -> Decision:
+        secret, own, guest_key, _ = self._need_pending()
+        box = seal_answer(secret, approve, terms, self._draw, known, gone)
         if approve:
             self.peer = SealedPeer("h", secret, draw=self._draw)
             self.peer.adopt(own, guest_key, is_shared=self._is_pending_restored)
