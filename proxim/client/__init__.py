@@ -21,8 +21,9 @@ acknowledgements. A refused request raises the exception of the same name from
 
 from proxim.client.guest import Guest
 from proxim.client.guests import open_guest, resume_guest
-from proxim.client.host import Host, open_host
+from proxim.client.host import Host
 from proxim.client.host_session import HostSession
+from proxim.client.hosts import open_host
 from proxim.client.notices import Notice
 from proxim.client.prompt import Prompt
 

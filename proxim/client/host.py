@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, MutableMapping
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind, checked_kind
-from proxim.client.names import checked_name, computer_name
-from proxim.event_loop import opening, require_trio
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,
@@ -290,47 +288,3 @@ class Host:
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():
             session._finish(error)
-
-
-@opening("proxim.sync.open_host")
-async def open_host(
-    node_url: str,
-    *,
-    uuid: str,
-    key: str | None = None,
-    access_token: str | None = None,
-    seats: Sequence[str] | None = None,
-    name: str | None = None,
-    seals: MutableMapping[str, str] | None = None,
-    ssl_context: ssl.SSLContext | None = None,
-) -> AsyncIterator[Host]:
-    """Register with a node as ``uuid``, and stay registered inside the ``async with`` block.
-
-    Without a ``key`` the node makes one (see ``Host.key``). With an earlier key, ``Host.sessions``
-    has the sessions that are still open. This takes their host seats, or only those of the session
-    ids in ``seats``; the connections that held them are closed with 4000.
-
-    The guests of sealed sessions are told ``name``, else that of this computer. ``seals`` keeps the
-    secrets of these sessions, a text for each session id, for a later program or another one of
-    this owner: any mutable mapping, stored as safely as the key. Without it they go with the
-    program, which is then the only one that can answer.
-
-    Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
-    token, and ``BadMessage`` if the uuid, the key or the name is malformed.
-    """
-    require_trio("proxim.aio.open_host, or proxim.sync.open_host")
-    registration = wire.Register(
-        uuid=uuid,
-        key=key,
-        access_token=access_token,
-        seats=None if seats is None else list(seats),
-    )
-    host = Host(
-        node_url,
-        registration,
-        ssl_context,
-        name=computer_name() if name is None else checked_name(name),
-        seals={} if seals is None else seals,
-    )
-    async with host._connection.connected():
-        yield host
