@@ -21,7 +21,8 @@ from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
 from proxim.backends import redis, sqlite
 from proxim.client.base_connection import draw_qr
-from proxim.client.host_session import HostSession, SessionKind
+from proxim.client.host_session import HostSession
+from proxim.client.kinds import SessionKind
 from proxim.embed.decision import Decide, check
 from proxim.embed.events import EventReader, Events
 from proxim.embed.host import LocalHost
@@ -233,8 +234,7 @@ class Node(AsyncWith, instead="proxim.run_in_thread"):
 
         With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
         So it does with ``sealed``, and the node has nothing that it could read or forge. The link
-        leads to ``join_url``, a page of your own. The guest sees ``host_name``, a name of this
-        device.
+        leads to ``join_url``, a page of your own. The guest sees ``host_name``.
 
         ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
         gets a thread of its own and may wait for a person. Only ``True`` approves, or with

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
-from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession, SessionKind, checked_kind
+from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession
+from proxim.client.kinds import SessionKind, checked_kind
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,

@@ -25,7 +25,7 @@ from proxim.protocol.errors import (
     WrongCode,
 )
 from proxim.protocol.fields import Confirm
-from proxim.protocol.messages import DeviceInfo, SessionInfo, SessionType, Status
+from proxim.protocol.messages import DeviceInfo, SessionInfo, Status
 from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
@@ -33,17 +33,6 @@ if TYPE_CHECKING:
     from proxim.sealing.host import Refused
 
 log = logging.getLogger(__name__)
-
-SessionKind = SessionType | Literal["one_time", "persistent", "temporary"]
-
-
-def checked_kind(session_type: SessionKind) -> SessionType:
-    """Return the type of a session. Raises ``BadMessage``, which lists the types, for another."""
-    kinds = [kind.value for kind in SessionType]
-    if session_type not in kinds:
-        raise BadMessage(f"session_type must be one of {', '.join(kinds)}, not {session_type!r}")
-    return SessionType(session_type)
-
 
 TOO_OLD_FOR_PAGES = "this node is too old for links that lead to another page"
 

@@ -10,8 +10,9 @@ from weakref import WeakValueDictionary
 import trio
 
 from proxim.actors.router import Router
-from proxim.client.host_session import HostSession, SessionKind, checked_kind
+from proxim.client.host_session import HostSession
 from proxim.client.ice import IceRefresher
+from proxim.client.kinds import SessionKind, checked_kind
 from proxim.client.names import computer_name
 from proxim.embed.connection import LocalConnection
 from proxim.embed.decision import Decide, answer

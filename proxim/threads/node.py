@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Literal
 
-from proxim.client.host_session import SessionKind
+from proxim.client.kinds import SessionKind
 from proxim.client.prompt import Prompt
 from proxim.embed.decision import Answer, check
 from proxim.embed.events import EventReader, NodeEvent
