@@ -13,6 +13,9 @@ _ROOT = Path(__file__).parent.parent
 _HIDDEN = {"hear", "learn", "finish", "take_link"}
 """Methods without an underscore that only other modules of the package call."""
 
+_DESCRIBED = {"HostSession"}
+"""Bases that a page describes, so that it need not do so again for each class made of them."""
+
 _LITERAL = re.compile(r"::\n\n(?P<block>(?:[ ]{4}.*(?:\n|$)|\n(?=\n*[ ]{4}))+)")
 """``::`` and an indented block."""
 
@@ -27,11 +30,19 @@ def describe(path: str) -> str:
     if isinstance(thing, griffe.Module):
         return _prose(thing)
     parts = [f"### `{path}`", _signature(thing), _prose(thing)]
-    for name, member in thing.all_members.items() if isinstance(thing, griffe.Class) else ():
+    for name, member in _members(thing).items():
         target = member.final_target if isinstance(member, griffe.Alias) else member
         if target.docstring and not name.startswith("_") and name not in _HIDDEN:
             parts += [f"#### `{thing.name}.{name}`", _signature(target), _prose(target)]
     return "\n\n".join(filter(None, parts))
+
+
+def _members(thing: griffe.Object) -> dict[str, griffe.Object | griffe.Alias]:
+    """Return the members of a class; those of a base that has its own description are left out."""
+    if not isinstance(thing, griffe.Class):
+        return {}
+    is_described = any(str(base) in _DESCRIBED for base in thing.bases)
+    return thing.members if is_described else thing.all_members
 
 
 def errors(path: str) -> str:

@@ -26,15 +26,20 @@ from proxim.version import __version__ as __version__
 if TYPE_CHECKING:
     from proxim import aio, files, qr, sync, talk
     from proxim.client import (
+        Device,
         Guest,
         Host,
         HostSession,
         Notice,
         Prompt,
+        Remember,
+        Visit,
         open_guest,
         open_host,
+        open_visit,
         resume_guest,
     )
+    from proxim.devices.store import DeviceFile, GrantFile
     from proxim.embed.events import Ended, Missed, Paired
     from proxim.node import Node, serve
     from proxim.protocol.errors import (
@@ -63,8 +68,11 @@ __all__ = [
     "ChannelClosed",
     "CodeRequired",
     "ConnectionLost",
+    "Device",
+    "DeviceFile",
     "DeviceInfo",
     "Ended",
+    "GrantFile",
     "Guest",
     "Host",
     "HostSession",
@@ -78,6 +86,7 @@ __all__ = [
     "Paired",
     "Prompt",
     "ProximError",
+    "Remember",
     "RequestError",
     "SealUnavailable",
     "SessionInfo",
@@ -88,11 +97,13 @@ __all__ = [
     "ThreadSession",
     "TransferFailed",
     "Unreachable",
+    "Visit",
     "WrongCode",
     "aio",
     "files",
     "open_guest",
     "open_host",
+    "open_visit",
     "qr",
     "resume_guest",
     "run_in_thread",
@@ -102,7 +113,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "proxim.client": "Guest Host HostSession Notice Prompt open_guest open_host resume_guest",
+    "proxim.client": "Device Guest Host HostSession Notice Prompt Remember Visit open_guest "
+    "open_host open_visit resume_guest",
+    "proxim.devices.store": "DeviceFile GrantFile",
     "proxim.embed.events": "Ended Missed Paired",
     "proxim.node": "Node serve",
     "proxim.protocol.errors": "AlreadyDecided ChannelClosed CodeRequired ConnectionLost "

@@ -106,8 +106,9 @@ HOST_SESSION = {
     "prompt",
     "renew",
 }
-GUEST = {"approved", "code", "host_name", "node_url", "resume_token", "wait_code"}
-PROMPT = {"approve", "approve_unchecked", "decline", "device_info", "confirm"}
+GUEST = {"approved", "code", "grant", "host_name", "node_url", "resume_token", "wait_code"}
+PROMPT = {"approve", "approve_unchecked", "decline", "device_info", "confirm", "can_remember"}
+DEVICES = {"visit", "visits", "devices", "forget", "forget_all", "rename"}
 
 
 @pytest.mark.parametrize(
@@ -116,15 +117,17 @@ PROMPT = {"approve", "approve_unchecked", "decline", "device_info", "confirm"}
         (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at"}),
         (proxim.Guest, {*SESSION, *TRIO, *GUEST, "expires_at", "reachable"}),
         (proxim.Prompt, {*PROMPT, "expires_at"}),
-        (proxim.Host, {"create", "list", "close", "reachable"}),
+        (proxim.Host, {"create", "list", "close", "reachable", *DEVICES}),
+        (proxim.Visit, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "device"}),
         *(
             each
             for module in (proxim.aio, proxim.sync)
             for each in (
                 (module.HostSession, {*SESSION, *HOST_SESSION, "lapses_in", "talk"}),
                 (module.Guest, {*SESSION, *GUEST, "expires_in", "talk"}),
-                (module.Prompt, {*PROMPT, "expires_in", "is_over", "session_id"}),
-                (module.Host, {"create", "list", "close", "sessions", "uuid", "key"}),
+                (module.Prompt, {*PROMPT, "expires_in", "is_over", "is_silent", "session_id"}),
+                (module.Host, {"create", "list", "close", "sessions", "uuid", "key", *DEVICES}),
+                (module.Visit, {*SESSION, *HOST_SESSION, "lapses_in", "talk", "device"}),
             )
         ),
     ],

@@ -17,7 +17,7 @@
 It is the SDK of ``proxim.client``, with the same names, arguments and exceptions: that SDK runs in
 a thread of its own, from the beginning of the ``async with`` block to its end. If an asyncio task
 is cancelled, so is the call that it waits for; a signal that arrives meanwhile is not lost.
-``store_token`` is called in the connection's thread, not in the asyncio loop.
+``store_token`` and the methods of stores are called in the connection's thread, not in the loop.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import ParamSpec, TypeVar
 from proxim import client
 from proxim.aio.calls import awaiting, call, making, receive
 from proxim.aio.channel import Channel, DataChannel
-from proxim.client import Notice
+from proxim.client import Device, Notice, Remember
 from proxim.client.session import ClientSession
 from proxim.event_loop import opening, require_asyncio
 from proxim.files.taking import Offer
@@ -53,16 +53,20 @@ from proxim.protocol.errors import ProximError
 __all__ = [
     "Channel",
     "DataChannel",
+    "Device",
     "Guest",
     "Host",
     "HostSession",
     "Notice",
     "Offer",
     "Prompt",
+    "Remember",
     "Talk",
     "Transfer",
+    "Visit",
     "open_guest",
     "open_host",
+    "open_visit",
     "resume_guest",
 ]
 
@@ -164,6 +168,17 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
     renew = awaiting(client.HostSession.renew)
 
 
+class Visit(HostSession):
+    """The session of a known device that has come again: see ``proxim.client.Visit``."""
+
+    _inner: client.Visit
+
+    @property
+    def device(self) -> Device:
+        """The device, as the host knew it last."""
+        return self._inner.device
+
+
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
@@ -183,6 +198,15 @@ class Host(HostState):
     create = making(client.Host.create, HostSession)
     list = awaiting(client.Host.list)
     close = awaiting(client.Host.close)
+    visit = making(client.Host.visit, Visit)
+    forget = awaiting(client.Host.forget)
+    forget_all = awaiting(client.Host.forget_all)
+    rename = awaiting(client.Host.rename)
+
+    async def visits(self) -> AsyncIterator[Visit]:
+        """Yield each visit of a known device, until the connection ends."""
+        while True:
+            yield await self.visit()
 
     @property
     def sessions(self) -> dict[str, HostSession]:
@@ -193,6 +217,7 @@ class Host(HostState):
 
 open_host = _opening(client.open_host, Host)
 open_guest = _opening(client.open_guest, Guest)
+open_visit = _opening(client.open_visit, Guest)
 resume_guest = _opening(client.resume_guest, Guest)
 
 

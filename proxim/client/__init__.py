@@ -19,21 +19,27 @@ acknowledgements. A refused request raises the exception of the same name from
 ``proxim.protocol.errors``.
 """
 
+from proxim.client.devices import Device, Remember
 from proxim.client.guest import Guest
-from proxim.client.guests import open_guest, resume_guest
+from proxim.client.guests import open_guest, open_visit, resume_guest
 from proxim.client.host import Host
 from proxim.client.host_session import HostSession
 from proxim.client.hosts import open_host
 from proxim.client.notices import Notice
 from proxim.client.prompt import Prompt
+from proxim.client.visit import Visit
 
 __all__ = [
+    "Device",
     "Guest",
     "Host",
     "HostSession",
     "Notice",
     "Prompt",
+    "Remember",
+    "Visit",
     "open_guest",
     "open_host",
+    "open_visit",
     "resume_guest",
 ]

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 from msgspec import UNSET, UnsetType
 
@@ -25,8 +26,11 @@ from proxim.protocol.errors import (
 from proxim.protocol.messages import DeviceInfo, Reason, Status
 
 if TYPE_CHECKING:
+    from proxim.client.granted import GrantKeeper
     from proxim.client.returning import Returning
     from proxim.client.sealed_guest import GuestSecret
+    from proxim.devices.store import HostGrant
+    from proxim.sealing.answer import Gone
 
 RETRIES = 5
 """How often a sealed guest sends its request again, if the connection is lost before the reply."""
@@ -60,6 +64,7 @@ class Guest(ClientSession):
         resume_token: str = "",
         store_token: StoreToken | None = None,
         secret: GuestSecret | None = None,
+        keeper: GrantKeeper | None = None,
     ) -> None:
         connection = NodeConnection(
             node_url,
@@ -81,6 +86,8 @@ class Guest(ClientSession):
         self._returning: Returning | None = None
         self._has_seat = True  # Unless the node has forgotten the session.
         self._is_declined = False
+        self._keeper = keeper
+        self._gone: Gone | None = None
         if secret is not None:
             # The node has another name, which says nothing.
             self.device_info = DeviceInfo(name=secret.name, id=secrets.token_hex(8))
@@ -89,6 +96,11 @@ class Guest(ClientSession):
     def sealed(self) -> bool:
         """Whether the node can read and forge neither names, nor decisions, nor signals."""
         return self._secret is not None
+
+    @property
+    def grant(self) -> HostGrant | None:
+        """The grant by which this device can come again: see ``open_visit``. None without one."""
+        return None if self._keeper is None else self._keeper.grant
 
     @property
     def host_name(self) -> str | None:
@@ -101,18 +113,26 @@ class Guest(ClientSession):
         return self._expires_at - clock.slept()
 
     async def approved(self) -> None:
-        """Wait for the approval. Raises ``SessionOver`` if the host declines."""
+        """Wait for the approval. Raises ``SessionOver`` if the host declines.
+
+        In a visit the ``reason`` of the ``SessionOver`` is ``"forgotten"``, ``"copied"`` or
+        ``"expired"`` if the host does not know this device any more: the grant is deleted then.
+        """
         await self.wait_approved()
+        if self._keeper is not None:
+            await self._keeper.wait_stored()
         if self.over is not None:
             raise self.over
 
     async def wait_code(self) -> str | None:
         """Wait for the code that this device has to show, and return it.
 
-        Returns None at once if there is none: the host asks for none, or has decided.
+        Returns None at once if there is none: the host asks for none, or has decided, or this is a
+        visit.
         """
+        has_none = self._secret is None or self._secret.is_visit
         await self._wait_for(
-            lambda: not self.sealed or self.code is not None or self.status is not Status.PENDING
+            lambda: has_none or self.code is not None or self.status is not Status.PENDING
         )
         return self.code
 
@@ -126,7 +146,10 @@ class Guest(ClientSession):
         if self._pair_request is not None:
             if self.sealed:
                 await self._check_node()
-            await self._connection.call(self._pair_request, wire.PairPending, introduces=True)
+            if self._keeper is not None and self._keeper.is_visit:
+                await self._keeper.ask(self, self._pair_request)
+            else:
+                await self._connection.call(self._pair_request, wire.PairPending, introduces=True)
             self._pair_request = None
             return
         if self._has_seat:
@@ -210,6 +233,11 @@ class Guest(ClientSession):
         if self._store_token is not None:
             self._store_token(self.resume_token)
 
+    def _leave(self) -> None:
+        """End an approved visit with its program, so that the next one can begin at once."""
+        if self.over is None and self.status is Status.APPROVED:
+            self._connection.abandon(self.session_id)
+
     # -- sealed ----------------------------------------------------------------------------------
 
     def _take_ack(self, secret: GuestSecret, ack: str | UnsetType) -> None:
@@ -229,6 +257,9 @@ class Guest(ClientSession):
             is_approved = status is Status.APPROVED
             answer = secret.take_answer(None if text is UNSET else text, is_approved=is_approved)
             self._is_declined = answer is not None and not answer.approved
+            if answer is not None and self._keeper is not None:
+                self._gone = answer.gone if self._keeper.is_visit else None
+                self._keeper.take(self, answer)
         if status is not Status.APPROVED:
             return
         if secret.peer is None:
@@ -239,10 +270,27 @@ class Guest(ClientSession):
             from proxim.client.sealed import SealedSignals
 
             self._keep_token(self._node_token)
-            self._signals = SealedSignals(self, secret.peer, secret.ends_at)
+            may_send = None if self._keeper is None else self._keeper.wait_stored
+            self._signals = SealedSignals(self, secret.peer, secret.ends_at, may_send=may_send)
         returning, self._returning = self._returning, None
         if returning is not None and not returning.take(self._signals, text):
             self._abandon(SessionOver(Status.REJECTED, Notice.TAMPERED))
+
+    def _open(self, data: msgspec.Raw) -> msgspec.Raw | None:
+        """Return what the host has sent, unless that is its word that it forgets this device."""
+        opened = super()._open(data)
+        if opened is None or self._keeper is None:
+            return opened
+        from proxim.client.granted import read_word
+
+        gone = read_word(opened)
+        if gone is None:
+            return opened
+        self._notices.add(Notice(gone.value))
+        self._gone = gone if self._keeper.is_visit else None
+        self._keeper.forget(self)
+        self._wake()
+        return None
 
     def _accept_approval(self) -> bool:
         """Return whether the session is approved, as the node says."""
@@ -258,4 +306,6 @@ class Guest(ClientSession):
         is_rejection = isinstance(over, SessionOver) and over.reason == Reason.REJECTED
         if self.sealed and is_rejection and not self._is_declined:
             over = SessionOver(Status.REJECTED, "unconfirmed")
+        elif self._gone is not None and isinstance(over, SessionOver):
+            over = SessionOver(over.status, self._gone)
         super()._finish(over)

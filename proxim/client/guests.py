@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from proxim.client.guest import Guest, StoreToken
 from proxim.event_loop import opening, require_trio
@@ -12,6 +13,9 @@ from proxim.protocol import messages as wire
 from proxim.protocol.link import parse_link
 from proxim.protocol.messages import DeviceInfo
 from proxim.sealing.link import is_sealed
+
+if TYPE_CHECKING:
+    from proxim.devices.store import GrantStore, HostGrant
 
 
 @opening("proxim.sync.open_guest")
@@ -22,6 +26,7 @@ async def open_guest(
     device_id: str | None = None,
     node_url: str | None = None,
     store_token: StoreToken | None = None,
+    grants: GrantStore | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Guest]:
     """Request pairing with a link, as a device called ``name``; then ``await guest.approved()``.
@@ -34,18 +39,24 @@ async def open_guest(
     later.
 
     The link alone decides whether the session is sealed. Then the host alone reads ``name``, and
-    ``device_id`` is not sent.
+    ``device_id`` is not sent. With ``grants``, ``GrantFile`` or a store of your own, the host can
+    remember this device: ``Guest.grant`` is then set with the approval, and stored there.
 
     Raises ``InvalidLink``, ``ConnectionLost``, ``SealUnavailable`` if the link is sealed and the
     node is too old, and the node's errors: ``UnknownSession``, ``TokenUsed``, ``LinkLapsed``,
     ``HostOffline``, ``SessionOver``.
     """
     require_trio("proxim.aio.open_guest, or proxim.sync.open_guest")
-    secret = None
+    secret = keeper = None
     if is_sealed(link):
         from proxim.client.sealed_guest import GuestSecret
 
-        secret, node_url, request = GuestSecret.ask(link, name, node_url)
+        if grants is not None:
+            from proxim.client.granted import GrantKeeper
+
+            keeper = GrantKeeper(grants, name)
+        device_key = None if keeper is None else keeper.device
+        secret, node_url, request = GuestSecret.ask(link, name, node_url, device_key)
     else:
         node_url, session_id, token = parse_link(link, node_url)
         device = DeviceInfo(name=name, id=device_id or secrets.token_hex(8))
@@ -57,9 +68,49 @@ async def open_guest(
         pair_request=request,
         store_token=store_token,
         secret=secret,
+        keeper=keeper,
     )
     async with guest._connection.connected():
         yield guest
+
+
+@opening("proxim.sync.open_visit")
+async def open_visit(
+    grant: HostGrant,
+    *,
+    name: str,
+    grants: GrantStore,
+    ssl_context: ssl.SSLContext | None = None,
+) -> AsyncIterator[Guest]:
+    """Visit a host that remembers this device, without a code; then ``await guest.approved()``.
+
+    ``grant`` is one of those in ``grants``, whose latest ticket counts. Another program of this
+    device may use the same store. The host may ask its person. The visit ends with the block; later
+    ones are new.
+
+    Raises ``HostOffline`` if the host cannot be reached now, or does not know this device, and
+    ``TokenUsed`` while another visit of this device has not ended: try again later. Raises
+    ``LinkLapsed`` once the time of the grant is over, ``UnknownSession`` if the grant is not in
+    ``grants``, and what ``open_guest`` raises.
+    """
+    require_trio("proxim.aio.open_visit, or proxim.sync.open_visit")
+    from proxim.client.granted import GrantKeeper
+
+    keeper = GrantKeeper(grants, name, grant)
+    secret, request = keeper.request()
+    guest = Guest(
+        grant.node_url,
+        grant.session_id,
+        ssl_context,
+        pair_request=request,
+        secret=secret,
+        keeper=keeper,
+    )
+    async with guest._connection.connected():
+        try:
+            yield guest
+        finally:
+            guest._leave()
 
 
 @opening("proxim.sync.resume_guest")

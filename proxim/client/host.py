@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import UNSET, structs
 
 from proxim.client.connection import NodeConnection
+from proxim.client.device_host import DeviceHost
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession
 from proxim.client.kinds import SessionKind, checked_kind
 from proxim.protocol import messages as wire
@@ -29,18 +30,19 @@ from proxim.protocol.messages import SessionInfo
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import HostSecret, NewSecret
+    from proxim.devices.store import DeviceStore
 
 log = logging.getLogger(__name__)
 
 CANNOT_SEAL = "this node cannot carry sealed sessions: it is too old"
 
 
-class Host:
+class Host(DeviceHost):
     """Registers with a node, and opens and resumes sessions.
 
     Keep ``key``, its secret, to resume its sessions in a later program.
 
-    ``sessions`` are the open sessions by id.
+    ``sessions`` are the open sessions by id, without those of known devices (see ``visit``).
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Host:
         *,
         name: str,
         seals: MutableMapping[str, str],
+        devices: DeviceStore | None = None,
     ) -> None:
+        super().__init__(devices)
         self.uuid = registration.uuid
         self._node_url = node_url
         self._name = name
@@ -172,6 +176,9 @@ class Host:
         await self._connection.call(request, wire.Registered, introduces=True)
         for session_id in list(self._forgotten):
             await self._reopen(session_id)
+        if self._known is not None:
+            self._known.begin()
+            await self._known.open_missing(introduces=True)
 
     async def _reopen(self, session_id: str) -> None:
         """Open a session again that the node has forgotten; it is lost if the node refuses."""
@@ -194,13 +201,17 @@ class Host:
         match message:
             case wire.Registered() if self._connection.is_reply(message):
                 self._resume_sessions(message)
+            case wire.SessionCreated(ref=str(ref)) if self._known and ref in self._known.opening:
+                self._known.created(message, self._known.opening[ref])
             case wire.SessionCreated(ref=str(ref)) if ref in self._reopening:
                 self._take_reopened(message, self._reopening[ref])
             case wire.SessionCreated(ref=str(ref)) if self._connection.is_reply(message):
                 self._add_session(message, self._new_secrets.get(ref))
             case _:
                 session_id = getattr(message, "session_id", None)
-                if isinstance(session_id, str) and session_id in self.sessions:
+                if self._known and session_id in self._known.visits:
+                    self._known.handle(message, session_id)
+                elif isinstance(session_id, str) and session_id in self.sessions:
                     self.sessions[session_id]._handle(message)
                     self._remove_if_over(session_id)
 
@@ -211,21 +222,29 @@ class Host:
         secrets of two sessions that it gives the same id.
         """
         session_id = created.session.session_id
-        if session_id in self.sessions or session_id in self._seals:
+        is_known = self._known is not None and session_id in self._known.visits
+        if session_id in self.sessions or session_id in self._seals or is_known:
             raise ConnectionLost("the node gave a new session the id of an earlier one")
         secret = None if new_secret is None else new_secret(session_id)
-        session = HostSession(self._connection, created.session, secret)
+        session = self._new_session(created.session, secret)
         session._set_link(created)
         self.sessions[session_id] = self._created[session_id] = session
         if self._seats is not None:
             self._seats.append(session_id)
 
+    def _new_session(self, info: SessionInfo, secret: HostSecret | None) -> HostSession:
+        session = HostSession(self._connection, info, secret)
+        session._get_known, session._denials = self._need_known, self._denials
+        return session
+
     def _resume_sessions(self, registered: wire.Registered) -> None:
         if registered.key is not UNSET:
             self.key = registered.key
-        known = {info.session_id for info in registered.sessions}
+        infos = {info.session_id: info for info in registered.sessions}
+        if self._known is not None:
+            self._known.resume(infos, self._connection.boot)
         self._forgotten.clear()
-        for session_id in (self.sessions.keys() | self._stored_sessions()) - known:
+        for session_id in (self.sessions.keys() | self._stored_sessions()) - infos.keys():
             session = self.sessions.get(session_id)
             secret = self._stored_secret(session_id) if session is None else session._secret
             request = None if secret is None else secret.reopening(self._connection.boot)
@@ -234,8 +253,9 @@ class Host:
             else:
                 self._lose(session_id)
         for info in registered.sessions:
-            self._update_session(info)
-            self._remove_if_over(info.session_id)
+            if self._known is None or not self._known.has(info.session_id):
+                self._update_session(info)
+                self._remove_if_over(info.session_id)
 
     def _stored_sessions(self) -> set[str]:
         """Return the sessions of this owner that an earlier program has stored the secrets of."""
@@ -259,7 +279,7 @@ class Host:
         secret, _ = self._forgotten.pop(session_id)
         secret.known_at(self._connection.boot, is_approved=False)
         if session_id not in self.sessions:
-            self.sessions[session_id] = HostSession(self._connection, created.session, secret)
+            self.sessions[session_id] = self._new_session(created.session, secret)
         self.sessions[session_id]._reopened(created)
 
     def _remove_if_over(self, session_id: str) -> None:
@@ -272,7 +292,7 @@ class Host:
         session = self.sessions.get(info.session_id)
         if session is None:
             secret = self._stored_secret(info.session_id)
-            session = self.sessions[info.session_id] = HostSession(self._connection, info, secret)
+            session = self.sessions[info.session_id] = self._new_session(info, secret)
         else:
             session._update(info)
         if session._secret is not None:
@@ -289,3 +309,5 @@ class Host:
     def _finish_all(self, error: ProximError) -> None:
         for session in self.sessions.values():
             session._finish(error)
+        if self._known is not None:
+            self._known.finish(error)

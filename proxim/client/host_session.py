@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
 
 from proxim import clock
 from proxim.client.base_connection import BaseConnection
+from proxim.client.denials import UNKNOWN, Denials
 from proxim.client.notices import Notice
 from proxim.client.prompt import CODE, Prompt
 from proxim.client.session import ClientSession
@@ -29,8 +31,11 @@ from proxim.protocol.messages import DeviceInfo, SessionInfo, Status
 from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
+    from proxim.client.devices import Remember
+    from proxim.client.known import KnownDevices
     from proxim.client.sealed_host import HostSecret
-    from proxim.sealing.host import Refused
+    from proxim.sealing.device import Grant
+    from proxim.sealing.host import Asked, Refused
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +64,10 @@ class HostSession(ClientSession):
         self._lapses_at = clock.now()
         self._prompt: Prompt | None = None
         self._secret = secret
+        # Set by the host, if it can remember devices, and counts denials for all its sessions.
+        self._get_known: Callable[[], KnownDevices] | None = None
+        self._denials = Denials()
+        self._device_id = UNKNOWN
         if secret is not None:
             self.link = secret.link
         self._update(info)
@@ -89,7 +98,12 @@ class HostSession(ClientSession):
         return "none" if self.info.confirm is UNSET else self.info.confirm
 
     async def decide(
-        self, *, approve: bool, code: str | None = None, unchecked: bool = False
+        self,
+        *,
+        approve: bool,
+        code: str | None = None,
+        unchecked: bool = False,
+        remember: Remember | None = None,
     ) -> wire.PairResult:
         """Answer the prompt, ``unchecked`` as ``Prompt.approve_unchecked`` does.
 
@@ -101,9 +115,21 @@ class HostSession(ClientSession):
             raise BadMessage("the session was opened without `confirm`: its guest shows no code")
         elif self.confirm == "code" and not (isinstance(code, str) and CODE.fullmatch(code)):
             raise CodeRequired("an approval needs the three digits that the guest shows")
+        if remember is None or not approve:
+            return await self._decide(approve=approve, code=code)
+        if not self.sealed or code is None:
+            raise BadMessage("only the device of a sealed session, by its code, can be remembered")
+        if self._get_known is None:
+            raise NotSupported("only a host that was opened by open_host remembers devices")
+        return await self._get_known().remember(self, code, remember)
+
+    async def _decide(
+        self, *, approve: bool, code: str | None, known: Grant | None = None
+    ) -> wire.PairResult:
+        """Answer the prompt, with the grant of a device that is remembered."""
         decision = wire.PairDecision(session_id=self.session_id, approve=approve, code=code)
         if self.sealed:
-            decision = self._sealed_decision(decision)
+            decision = self._sealed_decision(decision, known)
         result = await self._connection.call(decision, wire.PairResult)
         if approve and result.status is not Status.APPROVED:
             raise WrongCode("this is not the code that the guest shows; the guest is rejected")
@@ -193,13 +219,15 @@ class HostSession(ClientSession):
             raise SealUnavailable("this program does not have the secrets of this sealed session")
         return self._secret
 
-    def _sealed_decision(self, decision: wire.PairDecision) -> wire.PairDecision:
+    def _sealed_decision(
+        self, decision: wire.PairDecision, known: Grant | bytes | None = None
+    ) -> wire.PairDecision:
         """Return the decision with its seal; an approval with a wrong code is a rejection."""
         secret = self._need_secret()
         if self.over is not None:
             raise AlreadyDecided("the session has ended")
         try:
-            approve, text = secret.decide(approve=decision.approve, code=decision.code)
+            approve, text = secret.decide(approve=decision.approve, code=decision.code, known=known)
         except ValueError:
             raise NotAllowed("no guest waits for a decision", session_id=self.session_id) from None
         return self._wire_decision(approve, text)
@@ -228,28 +256,33 @@ class HostSession(ClientSession):
             self._notices.add(Notice.KEYS_ELSEWHERE)
             return
         verdict = self._secret.take_prompt(None if message.seal is UNSET else message.seal)
-        decision = self._secret.decision
         if isinstance(verdict, Refused):
             self._refuse(verdict)
         elif isinstance(verdict, Returned) and self._secret.is_over:
             self._send_soon(wire.PairDecision(session_id=self.session_id, approve=False))
         elif isinstance(verdict, Returned):
+            self._has_opened()
             if self._signals is not None:
                 self._signals.expect_hello()
             self._send_soon(self._wire_decision(True, verdict.seal))
         elif not isinstance(verdict, Asked):
             self._notices.add(Notice.KEYS_ELSEWHERE)
         else:
-            ack = wire.PairAck(session_id=self.session_id, seal=verdict.ack)
-            self._set_device(message.device_info)
-            if decision is not None:
-                # The node did not get it, or a lost connection has lost the reply.
-                self._send_soon(ack, self._wire_decision(*decision))
-            else:
-                self._send_soon(ack)
-                assert self.device_info is not None
-                named = structs.replace(message, device_info=self.device_info)
-                self._prompt = Prompt(self, named)
+            self._take_request(message, verdict)
+
+    def _take_request(self, message: wire.PairPrompt, asked: Asked) -> None:
+        """Answer a request that has opened, and tell the application."""
+        ack = wire.PairAck(session_id=self.session_id, seal=asked.ack)
+        self._set_device(message.device_info)
+        decision = self._need_secret().decision
+        if decision is not None:
+            # The node did not get it, or a lost connection has lost the reply.
+            self._send_soon(ack, self._wire_decision(*decision))
+        else:
+            self._send_soon(ack)
+            assert self.device_info is not None
+            named = structs.replace(message, device_info=self.device_info)
+            self._prompt = Prompt(self, named)
 
     def _refuse(self, verdict: Refused) -> None:
         """Reject a guest that the person does not have to be asked about; the session ends."""
@@ -296,9 +329,13 @@ class HostSession(ClientSession):
         if self._signals is None:
             from proxim.client.sealed import SealedSignals
 
-            self._signals = SealedSignals(self, self._secret.peer, self._secret.ends_at)
+            peer, ends_at = self._secret.peer, self._secret.ends_at
+            self._signals = SealedSignals(self, peer, ends_at, when_opened=self._has_opened)
         self._secret.known_at(self._connection.boot, is_approved=True)
         return True
+
+    def _has_opened(self) -> None:
+        """Note that something has opened which the guest has sealed after its approval."""
 
     def _set_device(self, device_info: DeviceInfo | None) -> None:
         """Store what is known of the guest: its name comes from its own seal."""

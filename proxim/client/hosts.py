@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, MutableMapping, Sequence
+from typing import TYPE_CHECKING
 
 from proxim.client.host import Host
 from proxim.client.names import checked_name, computer_name
 from proxim.event_loop import opening, require_trio
 from proxim.protocol import messages as wire
+
+if TYPE_CHECKING:
+    from proxim.devices.store import DeviceStore
 
 
 @opening("proxim.sync.open_host")
@@ -21,6 +25,7 @@ async def open_host(
     seats: Sequence[str] | None = None,
     name: str | None = None,
     seals: MutableMapping[str, str] | None = None,
+    devices: DeviceStore | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Host]:
     """Register with a node as ``uuid``, and stay registered inside the ``async with`` block.
@@ -34,8 +39,13 @@ async def open_host(
     this owner: any mutable mapping, stored as safely as the key. Without it they go with the
     program, which is then the only one that can answer.
 
+    ``devices`` keeps the known devices, which can come again without a code: ``DeviceFile`` or a
+    store of your own, one for each node and uuid. One program at a time may use it. Without it they
+    are known until the program ends. See ``Prompt.approve`` and ``Host.visit``.
+
     Raises ``ConnectionLost`` if the node cannot be reached, ``AccessDenied`` for a wrong access
-    token, and ``BadMessage`` if the uuid, the key or the name is malformed.
+    token, and ``BadMessage`` if the uuid, the key or the name is malformed. Raises what ``devices``
+    raises when it cannot be read.
     """
     require_trio("proxim.aio.open_host, or proxim.sync.open_host")
     registration = wire.Register(
@@ -50,6 +60,9 @@ async def open_host(
         ssl_context,
         name=computer_name() if name is None else checked_name(name),
         seals={} if seals is None else seals,
+        devices=devices,
     )
+    if devices is not None:
+        host.devices()  # A store that is broken is an error now, and not later.
     async with host._connection.connected():
         yield host

@@ -15,10 +15,10 @@ def computer_name() -> str:
     return "a computer" if not name or device_names.fault(name) else name
 
 
-def checked_name(name: str) -> str:
-    """Return a name that a host may give itself. Raises ``BadMessage``."""
+def checked_name(name: str, of: str = "the host") -> str:
+    """Return a name that a host may give itself, or a device. Raises ``BadMessage``."""
     fault = device_names.fault(name)
     if fault or not 1 <= len(device_names.normalised(name)) <= MAX_NAME:
         why = fault or f"not 1 to {MAX_NAME} characters"
-        raise BadMessage(f"the name of the host has {why}")
+        raise BadMessage(f"the name of {of} has {why}")
     return name

@@ -34,6 +34,14 @@ class Notice(StrEnum):
     """A device has asked to pair, and its request was not made with the link; it is rejected."""
     KEYS_ELSEWHERE = "keys_elsewhere"
     """A device asks to pair, but another program has the keys of the link, and has to decide."""
+    STRANGER = "stranger"
+    """Another device has the link of a known one; its request is rejected."""
+    COPIED = "copied"
+    """Two devices use the grant of one: its storage was copied, and the host has forgotten it."""
+    EXPIRED = "expired"
+    """The time for which the host remembers the device is over."""
+    FORGOTTEN = "forgotten"
+    """The host has forgotten the device."""
 
 
 class NoticeLog:

@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from proxim import clock
+from proxim.client.devices import FEATURES
 from proxim.protocol import messages as wire
 from proxim.protocol.fields import Confirm
 
 if TYPE_CHECKING:
+    from proxim.client.devices import Remember
     from proxim.client.host_session import HostSession
 
 CODE = re.compile(r"[1-9][0-9]{2}")
@@ -17,12 +19,17 @@ CODE = re.compile(r"[1-9][0-9]{2}")
 
 
 class Prompt:
-    """A guest's request to pair. Its ``device_info`` is the guest's own claim."""
+    """A guest's request to pair. Its ``device_info`` is the guest's own claim.
+
+    ``is_silent`` says that a person has declined such requests twice in the last ten minutes: show
+    it without a sound or a dialog.
+    """
 
     def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
         self.session = session
         self.device_info = message.device_info
         self._expires_at = clock.now() + message.expires_in
+        self.is_silent = session._denials.are_many(session._device_id)
 
     @property
     def expires_at(self) -> float:
@@ -34,18 +41,34 @@ class Prompt:
         """``"code"`` if an approval needs the code that the guest shows, otherwise ``"none"``."""
         return self.session.confirm
 
-    async def approve(self, code: str | None = None) -> wire.PairResult:
+    @property
+    def can_remember(self) -> bool:
+        """Whether ``approve`` can remember the device of this guest."""
+        session = self.session
+        if session._get_known is None or session._secret is None:
+            return False
+        has_key = session._secret.visitor is not None
+        return has_key and FEATURES.issubset(session._connection.features)
+
+    async def approve(
+        self, code: str | None = None, *, remember: Remember | None = None
+    ) -> wire.PairResult:
         """Approve the guest; with ``confirm`` by the ``code`` of three digits that it shows.
+
+        With ``remember`` the device can come again without a code: see ``Host.visit``. That is for
+        sealed sessions of a host, and for guests whose program keeps grants (``can_remember``).
 
         Raises ``CodeRequired`` without such a code: nothing was sent, and the prompt stays. Raises
         ``WrongCode`` if it is another one: the guest is rejected, and there is no second attempt.
         Raises ``AlreadyDecided`` if it is too late, and ``BadMessage`` for a code where the session
-        has no ``confirm``.
+        has no ``confirm``. Raises ``NotSupported`` if the device cannot be remembered, and
+        ``BadMessage`` if the session is not sealed: nothing was sent, and the prompt stays.
         """
-        return await self.session.decide(approve=True, code=code)
+        return await self.session.decide(approve=True, code=code, remember=remember)
 
     async def decline(self) -> wire.PairResult:
-        """Decline the guest; the session ends."""
+        """Decline the guest, as a person does; the session ends."""
+        self.session._denials.add(self.session._device_id)
         return await self.session.decide(approve=False)
 
     async def approve_unchecked(self) -> wire.PairResult:

@@ -26,7 +26,7 @@ from proxim.protocol.errors import (
 )
 
 VISIT_TIME = 15 * 60.0
-"""Seconds for which the guest of a persistent session tries to come back."""
+"""Seconds for which the guest of a persistent session, or of a visit, tries to come back."""
 
 
 class Returning:
@@ -37,7 +37,7 @@ class Returning:
         self._peer = secret.peer
         self._request = secret.return_request(session_id)
         left = VISIT_TIME if secret.ends_at is None else secret.ends_at - time.time()
-        self._until = clock.now() + left
+        self._until = clock.now() + (min(left, VISIT_TIME) if secret.is_visit else left)
 
     async def ask(self, connection: NodeConnection) -> None:
         """Ask the host to let this side in again.

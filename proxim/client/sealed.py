@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,23 @@ class SealedSignals:
     """Seals what a session sends, once both sides are there and agree on an epoch.
 
     Until then what is to be sent waits here. So a side that was reloaded misses nothing. At
-    ``ends_at``, a moment of the wall clock, the session ends, whatever the node says.
+    ``ends_at``, a moment of the wall clock, the session ends, whatever the node says. Nothing is
+    sent before ``may_send`` has returned true. ``when_opened`` is called when something opens.
     """
 
-    def __init__(self, session: ClientSession, peer: SealedPeer, ends_at: float | None) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        peer: SealedPeer,
+        ends_at: float | None,
+        *,
+        may_send: Callable[[], Awaitable[bool]] | None = None,
+        when_opened: Callable[[], None] | None = None,
+    ) -> None:
         self._session = session
         self._peer = peer
+        self._may_send = may_send
+        self._when_opened = when_opened
         self._waiting: deque[msgspec.Raw] = deque()
         self._hellos: deque[Sealed] = deque()
         self._added = 0
@@ -123,6 +135,8 @@ class SealedSignals:
         received = self._peer.receive(data, now)
         if received.notice is not None:
             self._session._notices.add_at(Notice(received.notice.value), now)
+        elif self._when_opened is not None:
+            self._when_opened()
         if received.missed:
             self._session._notices.add_at(Notice.MISSED, now)
         if received.notice is not None or received.missed:
@@ -158,7 +172,8 @@ class SealedSignals:
         when_online = self._session._connection.when_online
         when_online.add(self.wake)
         try:
-            await self._send_all()
+            if self._may_send is None or await self._may_send():
+                await self._send_all()
         finally:
             when_online.discard(self.wake)
 

@@ -16,10 +16,11 @@ from proxim.protocol.errors import BadMessage, InvalidLink
 from proxim.protocol.messages import DeviceInfo, SessionType
 from proxim.sealing.answer import Answer
 from proxim.sealing.ask import checked_name
+from proxim.sealing.device import DeviceKey
 from proxim.sealing.encoding import DoesNotOpen, decode
 from proxim.sealing.guest import GuestState, SealedGuest, return_seal
 from proxim.sealing.keys import reopen_token
-from proxim.sealing.link import parse_sealed_link
+from proxim.sealing.link import SealedLink, parse_sealed_link
 from proxim.sealing.peer import SealedPeer
 
 SEALED_DEVICE = "Sealed device"
@@ -53,24 +54,41 @@ class GuestSecret:
         self.ends_at: float | None = None
         self.peer: SealedPeer | None = None
         self.boot: str | None = None
+        self.is_visit = False  # By a standing link, without a number.
         self._session_type: SessionType | None = None
         self._guest = guest
 
     @classmethod
     def ask(
-        cls, link: str, name: str, node_url: str | None
+        cls, link: str, name: str, node_url: str | None, device: DeviceKey | None = None
     ) -> tuple[GuestSecret, str, wire.PairRequest]:
         """Return a guest for a link, the URL of its node, and the request to send.
 
-        Raises ``InvalidLink``, and ``BadMessage`` if the name is not allowed.
+        ``device`` is the key of a device that the host may remember. Raises ``InvalidLink``, and
+        ``BadMessage`` if the name is not allowed.
         """
         parts = parse_sealed_link(link, node_url)
+        secret, request = cls.ask_by(parts, name, device)
+        return secret, parts.node_url, request
+
+    @classmethod
+    def ask_by(
+        cls,
+        parts: SealedLink,
+        name: str,
+        device: DeviceKey | None = None,
+        ticket: bytes | None = None,
+    ) -> tuple[GuestSecret, wire.PairRequest]:
+        """Return a guest for a link, and the request to send: a visit, if it has a ``ticket``.
+
+        Raises what ``ask`` raises.
+        """
         try:
             name = checked_name(name)
         except ValueError as error:
             raise BadMessage(str(error)) from None
         try:
-            guest = SealedGuest.ask(parts, name)
+            guest = SealedGuest.ask(parts, name, device=device, ticket=ticket)
         except ValueError:
             raise InvalidLink("the key in the link is not a key") from None
         request = wire.PairRequest(
@@ -79,7 +97,9 @@ class GuestSecret:
             device_info=DeviceInfo(name=SEALED_DEVICE, id=secrets.token_hex(8)),
             seal=guest.state.seal,
         )
-        return cls(guest, name), parts.node_url, request
+        secret = cls(guest, name)
+        secret.is_visit = ticket is not None
+        return secret, request
 
     @classmethod
     def restore(cls, text: str) -> GuestSecret:
@@ -116,7 +136,7 @@ class GuestSecret:
     @property
     def code(self) -> str | None:
         """The code to show, until the answer; None before the host's ack."""
-        return self._guest.code if self.peer is None else None
+        return self._guest.code if self.peer is None and not self.is_visit else None
 
     def may_return(self, boot: str | None) -> bool:
         """Whether this guest may come back to the session at a node of ``boot`` without it.
@@ -132,9 +152,10 @@ class GuestSecret:
     def return_request(self, session_id: str) -> wire.PairRequest:
         """Return the request of a guest that comes back; the same one is to be sent again."""
         assert self.peer is not None
+        token = self._guest.state.token if self.is_visit else reopen_token(self.peer.secret)
         return wire.PairRequest(
             session_id=session_id,
-            token=reopen_token(self.peer.secret),
+            token=token,
             device_info=DeviceInfo(name=SEALED_DEVICE, id=secrets.token_hex(8)),
             seal=return_seal(self.peer),
         )

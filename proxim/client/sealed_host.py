@@ -220,6 +220,11 @@ class HostSecret:
         return self._host.decision()
 
     @property
+    def is_approved(self) -> bool:
+        """Whether a node that can open the session again has said that it is approved."""
+        return self._origin is not None and self._origin.is_approved
+
+    @property
     def visitor(self) -> Visitor | None:
         """The device that has signed the request which waits for a decision, if it names one."""
         return self._host.visitor

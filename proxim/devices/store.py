@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
@@ -54,6 +56,24 @@ class Lock(Protocol):
     def unlock(self) -> None:
         """Give the lock back. If a program ends, its lock is free."""
         ...
+
+
+LOCK_TIME = 5.0
+"""Seconds to wait for another program that changes a store, which takes milliseconds."""
+
+
+@contextmanager
+def held(lock: Lock) -> Iterator[None]:
+    """Hold a lock in the block, which is short. Raises ``OSError`` if a program keeps it."""
+    deadline = time.monotonic() + LOCK_TIME
+    while not lock.try_lock():
+        if time.monotonic() > deadline:
+            raise OSError("another program keeps the known devices locked")
+        time.sleep(0.005)
+    try:
+        yield
+    finally:
+        lock.unlock()
 
 
 class DeviceStore(Lock, Protocol):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from proxim import client, rtc
+from proxim.client import Device
 from proxim.client.session import ClientSession
 from proxim.files.taking import Offer
 from proxim.files.transfer import Transfer
@@ -15,6 +16,9 @@ from proxim.portal.talk import Talk
 from proxim.protocol.errors import ProximError
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, IceServer, SessionInfo, Status
+
+if TYPE_CHECKING:
+    from proxim.devices.store import HostGrant
 
 Session_co = TypeVar("Session_co", bound=ClientSession, covariant=True)
 
@@ -40,6 +44,16 @@ class PromptState(ThreadProxy[client.Prompt]):
     def expires_in(self) -> float:
         """Seconds left for a decision."""
         return self._portal.seconds_until(self._inner.expires_at)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a person has declined such requests twice in the last ten minutes."""
+        return self._inner.is_silent
+
+    @property
+    def can_remember(self) -> bool:
+        """Whether ``approve`` can remember the device of this guest."""
+        return self._inner.can_remember
 
     @property
     def is_over(self) -> bool:
@@ -158,6 +172,11 @@ class GuestState(SessionState[client.Guest]):
         return self._inner.node_url
 
     @property
+    def grant(self) -> HostGrant | None:
+        """The grant by which this device can come again: see ``open_visit``. None without one."""
+        return self._inner.grant
+
+    @property
     def resume_token(self) -> str:
         """With it a later program takes the seat again; it changes each time that this one does."""
         return self._inner.resume_token
@@ -213,3 +232,7 @@ class HostState(ThreadProxy[client.Host]):
     def key(self) -> str | None:
         """The host's secret, with which a later program has its sessions again."""
         return self._inner.key
+
+    def devices(self) -> list[Device]:
+        """Return the known devices, the oldest first. Raises what the store raises."""
+        return self._portal.call_sync(self._inner.devices)

@@ -16,8 +16,8 @@
 It is the SDK of ``proxim.client``, with the same names, arguments and exceptions: that SDK runs in
 a thread of its own, from the beginning of the ``with`` block to its end. ``timeout`` is in seconds,
 and ``TimeoutError`` is raised after it; a signal that arrives later is not lost. All objects may be
-used from several threads at once. Ctrl-C interrupts every call. ``store_token`` is called in the
-connection's thread.
+used from several threads at once. Ctrl-C interrupts every call. ``store_token`` and the methods of
+stores are called in the connection's thread.
 
 A thread that runs asyncio or Trio cannot make these calls, which would stop its event loop:
 ``RuntimeError`` is raised. Use ``proxim.aio`` or ``proxim.client`` there.
@@ -32,7 +32,7 @@ from functools import partial, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from proxim import client
-from proxim.client import Notice
+from proxim.client import Device, Notice, Remember
 from proxim.client.session import ClientSession
 from proxim.event_loop import require_none
 from proxim.files.taking import Offer
@@ -54,16 +54,20 @@ from proxim.sync.channel import Channel, DataChannel
 __all__ = [
     "Channel",
     "DataChannel",
+    "Device",
     "Guest",
     "Host",
     "HostSession",
     "Notice",
     "Offer",
     "Prompt",
+    "Remember",
     "Talk",
     "Transfer",
+    "Visit",
     "open_guest",
     "open_host",
+    "open_visit",
     "resume_guest",
 ]
 
@@ -177,6 +181,17 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
         return Prompt(self._portal, self._portal.call(self._inner.prompt, timeout=timeout))
 
 
+class Visit(HostSession):
+    """The session of a known device that has come again: see ``proxim.client.Visit``."""
+
+    _inner: client.Visit
+
+    @property
+    def device(self) -> Device:
+        """The device, as the host knew it last."""
+        return self._inner.device
+
+
 class Guest(GuestState, _Session[client.Guest]):
     """Asks to pair, and runs the session for the guest.
 
@@ -201,6 +216,18 @@ class Host(HostState):
     create = _making(client.Host.create, HostSession)
     list = blocking(client.Host.list)
     close = blocking(client.Host.close)
+    forget = blocking(client.Host.forget)
+    forget_all = blocking(client.Host.forget_all)
+    rename = blocking(client.Host.rename)
+
+    def visit(self, timeout: float | None = None) -> Visit:
+        """Wait for a known device to come, and return its visit: see ``proxim.client.Host``."""
+        return Visit(self._portal, self._portal.call(self._inner.visit, timeout=timeout))
+
+    def visits(self) -> Iterator[Visit]:
+        """Yield each visit of a known device, until the connection ends."""
+        while True:
+            yield self.visit()
 
     @property
     def sessions(self) -> dict[str, HostSession]:
@@ -211,6 +238,7 @@ class Host(HostState):
 
 open_host = _opening(client.open_host, Host)
 open_guest = _opening(client.open_guest, Guest)
+open_visit = _opening(client.open_visit, Guest)
 resume_guest = _opening(client.resume_guest, Guest)
 
 

@@ -367,3 +367,29 @@ def test_asyncio_sdk_in_trio_says_so(node):
                 pass
 
     trio.run(main)
+
+
+def test_known_device_comes_again(node, tmp_path):
+    devices, grants = proxim.DeviceFile(tmp_path / "devices"), proxim.GrantFile(tmp_path / "grants")
+
+    async def main():
+        async with aio.open_host(node.url, uuid="desk", devices=devices) as host:
+            session = await host.create("one_time", sealed=True)
+            async with aio.open_guest(session.link, name="Phone", grants=grants) as guest:
+                prompt = await session.prompt()
+                wish = aio.Remember(name="My phone", policy="auto")
+                await prompt.approve(await guest.wait_code(), remember=wish)
+                await guest.approved()
+            async with aio.open_visit(guest.grant, name="Phone", grants=grants) as guest:
+                await guest.approved()
+                visit = await anext(host.visits())
+                assert visit.device == host.devices()[0]
+                await guest.send("here again")
+                assert await visit.receive() == "here again"
+                await host.rename(visit.device.id, "Old phone")
+                assert host.devices()[0].name == "Old phone"
+                await host.forget_all()
+                assert (await guest.ended()).reason == "forgotten"
+            assert host.devices() == []
+
+    run(main)

@@ -164,6 +164,33 @@ def test_a_guest_shows_the_number_that_its_host_asks_for(node_process, guest_nam
         assert_nothing_is_left(host)
 
 
+def test_device_pairs_once_by_its_number_and_comes_again(node_process, tmp_path):
+    grants = tmp_path / "grants.json"
+    with (
+        example("device_host.py", node_process, tmp_path) as host,
+        example("device_guest.py", grants, hear(host, r"http://\S+")) as guest,
+    ):
+        number = hear(guest, r"number: \d{3}$").split()[-1]
+        hear(host, "Which number")
+        say(host, number)
+        hear(guest, "knows this device")
+        assert_nothing_is_left(guest)
+    with example("device_host.py", node_process, tmp_path) as host:
+        hear(host, "Waiting")
+        with example("device_guest.py", grants) as guest:
+            assert hear(host, ".*again").startswith("My phone")
+            say(host, "y")
+            hear(guest, "knows this device")
+            assert hear(host, "guest: .*") == "guest: 'hello'"
+            assert_nothing_is_left(guest)
+
+
+def test_device_that_no_host_knows_says_so(tmp_path):
+    with example("device_guest.py", tmp_path / "grants.json") as guest:
+        _, errors = guest.communicate(timeout=PATIENCE)
+        assert errors == "No host knows this device: give a link.\n"
+
+
 def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
     for name in ("asyncio_host.py", "script_host.py"):
         with example(name, f"{node_process}/elsewhere") as host:
@@ -174,6 +201,7 @@ def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
 
 def test_the_page_shows_the_programs_as_they_run():
     shown = {
+        "devices": ["device_host.py", "device_guest.py"],
         "embed": ["tk_photo.py", "tk_host.py"],
         "python": ["script_host.py", "script_guest.py", "asyncio_guest.py", "sealed_host.py"],
     }

@@ -265,3 +265,27 @@ def test_blocking_calls_may_be_made_by_to_thread(node):
 
     with paired(node) as sides:
         asyncio.run(main())
+
+
+def test_known_device_comes_again(node, tmp_path):
+    devices, grants = proxim.DeviceFile(tmp_path / "devices"), proxim.GrantFile(tmp_path / "grants")
+    with sync.open_host(node.url, uuid="desk", devices=devices) as host:
+        session = host.create("one_time", sealed=True)
+        with sync.open_guest(session.link, name="Phone", grants=grants) as guest:
+            prompt = session.prompt(timeout=PATIENCE)
+            assert (prompt.can_remember, prompt.is_silent) == (True, False)
+            prompt.approve(guest.wait_code(), remember=sync.Remember(name="My phone"))
+            guest.approved(timeout=PATIENCE)
+            assert [guest.grant] == grants.load()
+        with sync.open_visit(guest.grant, name="Phone", grants=grants) as guest:
+            visit = host.visit(timeout=PATIENCE)
+            visit.prompt(timeout=PATIENCE).approve()
+            guest.approved(timeout=PATIENCE)
+            assert visit.device == host.devices()[0]
+            guest.send("here again")
+            assert visit.receive(timeout=PATIENCE) == "here again"
+            host.rename(visit.device.id, "Old phone")
+            host.forget(visit.device.id)
+            assert guest.ended(timeout=PATIENCE).reason == "forgotten"
+        assert host.devices() == []
+        host.forget_all()

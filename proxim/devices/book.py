@@ -1,0 +1,97 @@
+"""The records of a host's known devices: each change is stored before it is acted upon."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from msgspec import structs
+
+from proxim.devices import record as records
+from proxim.devices.record import Judged, KnownDevice
+from proxim.devices.store import DeviceStore, held
+from proxim.protocol.errors import InvalidSetting, NotAllowed
+from proxim.sealing.device import Visitor
+
+log = logging.getLogger(__name__)
+
+
+class DeviceBook:
+    """Reads and changes the records in a store, which another program may change, too.
+
+    Its methods raise what the store raises.
+    """
+
+    def __init__(self, store: DeviceStore) -> None:
+        self._store = store
+
+    def load(self) -> list[KnownDevice]:
+        """Return the records."""
+        return self._store.load()
+
+    def judge(self, device_id: str, visitor: Visitor | None, guest_key: bytes) -> Judged | None:
+        """Return the verdict about a request, once it is stored; None if the device is unknown."""
+        verdicts: list[Judged] = []
+
+        def change(device: KnownDevice) -> KnownDevice:
+            verdicts.append(records.judge(device, visitor, guest_key, time.time()))
+            return verdicts[0].device
+
+        self._change(device_id, change)
+        return verdicts[0] if verdicts else None
+
+    def approve(self, device_id: str, ticket: bytes) -> KnownDevice:
+        """Return the record after an approval, with the next ticket, once it is stored.
+
+        Raises ``NotAllowed`` if the device was forgotten.
+        """
+
+        def change(device: KnownDevice) -> KnownDevice:
+            return records.approve(device, ticket, time.time(), secrets.token_bytes)
+
+        with suppress(ValueError):
+            if (record := self._change(device_id, change)) is not None:
+                return record
+        raise NotAllowed("the device was forgotten in the meantime", session_id=device_id)
+
+    def use(self, device_id: str, ticket: bytes) -> None:
+        """Store that a device has used a ticket, if that is possible."""
+        try:
+            self._change(device_id, lambda device: records.use(device, ticket))
+        except (InvalidSetting, OSError) as error:
+            log.warning("the known devices could not be stored: %s", error)
+
+    def rename(self, device_id: str, name: str) -> KnownDevice | None:
+        """Give a device another name, and return its record; None if it is not known."""
+        return self._change(device_id, lambda device: structs.replace(device, name=name))
+
+    def add(self, record: KnownDevice) -> None:
+        """Store a new device."""
+        with held(self._store):
+            self._store.save([*self._store.load(), record])
+
+    def drop(self, device_id: str) -> bool:
+        """Delete the record of a device, and return whether there was one."""
+        with held(self._store):
+            devices = self._store.load()
+            left = [device for device in devices if device.session_id != device_id]
+            if len(left) < len(devices):
+                self._store.save(left)
+        return len(left) < len(devices)
+
+    def _change(
+        self, device_id: str, change: Callable[[KnownDevice], KnownDevice]
+    ) -> KnownDevice | None:
+        """Store a changed record, and return it; None if the device is not known."""
+        with held(self._store):
+            devices = self._store.load()
+            for index, device in enumerate(devices):
+                if device.session_id == device_id:
+                    changed = devices[index] = change(device)
+                    if changed != device:
+                        self._store.save(devices)
+                    return changed
+        return None
