@@ -58,11 +58,15 @@ test("on the narrowest screen the field for a message has a row of its own", asy
 });
 
 test("a guest that can come back learns how", async () => {
-  const { phone } = await pairs();
+  const { desk, phone } = await pairs();
   await phone.press("About this connection");
   await phone.sees("Both devices can leave and come back. To come back, open this page again.");
   await phone.page.reload();
   await phone.isConnected();
+  await phone.press("About this connection");
+  await desk.press("End connection");
+  await phone.sees("The other device ended it.");
+  assert.equal(await phone.page.getByText("Both devices can leave and come back.").count(), 0);
 });
 
 test("a guest cancels its request while it waits, and learns how to ask again", async () => {

@@ -28,7 +28,8 @@ export function pathView(session, role) {
   const detail = el("span");
   const measured = el("p", { class: "path" }, chart, time);
   const element = el("div", { class: "about", hidden: true }, el("p", {}, kind, " ", detail), measured, sealMark(session));
-  if (session.type) element.append(typeLine(session.type, role));
+  const stays = session.type && typeLine(session.type, role);
+  if (stays) element.append(stays);
 
   const measure = async () => {
     if (document.hidden || session.over) return;
@@ -60,9 +61,11 @@ export function pathView(session, role) {
   const timer = setInterval(measure, EVERY);
   session.addEventListener("connected", measure);
   session.addEventListener("presence", measure);
-  session.ended.then(() => {
+  session.ended.then(({ code }) => {
     clearInterval(timer);
     showNone();
+    // No device can come back to a connection that has ended.
+    if (code === "session_ended") stays?.remove();
   });
   return element;
 }
