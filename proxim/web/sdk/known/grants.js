@@ -162,9 +162,18 @@ export class GuestDevice {
       const { sid, seed, key: hostKey, t: ticket, left, auto: isAuto } = known.grant;
       const [id, since] = [idOf(this.#nodeUrl, sid), Date.now()];
       const names = { id, nodeUrl: this.#nodeUrl, sessionId: sid, hostName, pairedIn: this.#sessionId };
-      this.#grant = { ...names, end: since + left * 1000, isAuto, since, seed, hostKey, ticket, key: this.#key };
+      const grant = { ...names, end: since + left * 1000, isAuto, since, seed, hostKey, ticket, key: this.#key };
+      const stored = await grantOf(id);
+      // Another host that got the id from the node would take the place of one that the person knows.
+      if (stored && stored.hostKey !== hostKey) return this.#removeKey();
+      // The same grant again: its ticket may have been replaced since.
+      this.#grant = stored ?? grant;
       await run("grants", "readwrite", (store) => store.put(this.#grant));
     }
-    await run("keys", "readwrite", (store) => store.delete(this.#id));
+    await this.#removeKey();
+  }
+
+  #removeKey() {
+    return run("keys", "readwrite", (store) => store.delete(this.#id));
   }
 }
