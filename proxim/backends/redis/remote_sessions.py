@@ -294,7 +294,10 @@ class RemoteSessions:
     def receive(self, sender: str, message: rpc.ToConnection) -> None:
         """Handle a message of a session's node to one of this node's connections."""
         seat = self._remote_seats.get(message.seat_number)
-        if seat is not None and seat.remote.node == sender:
+        if seat is None:
+            # It was granted after this node had given the request up, and said so before that.
+            self.send(sender, rpc.LeaveSeat(seat_number=message.seat_number))
+        elif seat.remote.node == sender:
             seat.receive(message)
 
     def expire_requests(self, now: float) -> None:

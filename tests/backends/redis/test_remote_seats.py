@@ -6,10 +6,12 @@ import pytest
 import trio
 from msgspec import structs
 
+from proxim.backends.redis.remote_sessions import ANSWER_TIME
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
+from tests.actors.helpers import GUEST
 from tests.actors.test_known_devices import CREATE
-from tests.backends.redis.test_backend import LEASE, members  # noqa: F401
+from tests.backends.redis.test_backend import LEASE, members, pairs  # noqa: F401
 from tests.backends.redis.test_known_devices import SOON, asks, opens
 
 ROUNDS = 5
@@ -76,3 +78,27 @@ async def test_death_of_the_node_that_had_a_session_closes_no_host_that_has_it_a
     members[0].life.cancel()
     await trio.sleep(LEASE + SOON)
     assert host.closed is False
+
+
+async def test_seat_that_is_granted_after_its_client_was_refused_is_left(
+    autojump_clock,
+    members,  # noqa: F811
+):
+    meeting = await pairs(members[0], members[0])
+    meeting.guest.close()
+    await trio.sleep(SOON)
+    late, flush = members[1].connect(), members[1].coordinator.flush
+
+    async def wait_and_flush(*arguments):
+        await trio.sleep(ANSWER_TIME + 1)
+        return await flush(*arguments)
+
+    members[1].coordinator.flush = wait_and_flush
+    refused = await late.asks(meeting.resume())
+    assert refused.code == "unavailable"
+    del members[1].coordinator.flush
+    await trio.sleep(LEASE)
+    assert late.heard(wire.Resumed) == []
+    assert GUEST not in meeting.actor.session.online
+    assert meeting.host.heard(wire.PeerOffline)
+    assert kept(members) == (0, 0, 0)
