@@ -112,10 +112,10 @@ class GrantKeeper:
         """Store what the host's answer brings, before this guest sends anything."""
         if isinstance(answer.known, Grant) and not self.is_visit:
             self.grant = self._new_grant(guest.node_url, answer.terms.name, answer.known)
-            self._store_soon(guest, self.grant.session_id)
+            self._store_soon(guest, self.grant, is_new=True)
         elif isinstance(answer.known, bytes) and self.grant is not None:
             self.grant = structs.replace(self.grant, ticket=answer.known, name=answer.terms.name)
-            self._store_soon(guest, self.grant.session_id)
+            self._store_soon(guest, self.grant)
         elif answer.gone is not None:
             self.forget(guest)
 
@@ -123,17 +123,21 @@ class GrantKeeper:
         """Delete the grant: the host has said, sealed, that it does not know this device."""
         grant, self.grant = self.grant, None
         if grant is not None:
-            self._store_soon(guest, grant.session_id)
+            self._store_soon(guest, grant, is_gone=True)
 
     async def wait_stored(self) -> bool:
         """Wait until the store has what the host said; return whether the guest may go on."""
         await self._is_stored.wait()
         return self._may_send
 
-    def _store_soon(self, guest: Guest, session_id: str) -> None:
-        """Put the grant into the store, or delete the one for this session if there is none."""
+    def _store_soon(
+        self, guest: Guest, grant: HostGrant, *, is_new: bool = False, is_gone: bool = False
+    ) -> None:
+        """Put a grant into the store, or delete it there.
+
+        One that the store has of the same session stays if the grant is new, or of another host.
+        """
         stored = self._is_stored = trio.Event()
-        grant = self.grant
 
         async def store() -> None:
             try:
@@ -141,8 +145,16 @@ class GrantKeeper:
                     scope.shield = True  # A program that ends has visited the host, too.
                     async with self._locked():
                         entries = self._store.load()
-                        others = [each for each in entries if each.session_id != session_id]
-                        self._store.save(others if grant is None else [*others, grant])
+                        found = _of_session(entries, grant.session_id)
+                        if found is not None and not _is_same_host(found, grant):
+                            # The node has told another host the id, which takes no place of this.
+                            self.grant = None
+                            log.warning("a grant was dropped: another host has that session")
+                        elif found is not None and is_new:
+                            self.grant = found  # It came twice: its ticket may be an old one.
+                        else:
+                            others = [each for each in entries if each is not found]
+                            self._store.save(others if is_gone else [*others, grant])
             except Exception as error:
                 log.error("a grant could not be stored: %s", error)
                 self._may_send = not self.is_visit
@@ -155,8 +167,7 @@ class GrantKeeper:
 
     def _find(self, entries: list[HostGrant]) -> HostGrant | None:
         assert self.grant is not None
-        wanted = self.grant.session_id
-        return next((each for each in entries if each.session_id == wanted), None)
+        return _of_session(entries, self.grant.session_id)
 
     @asynccontextmanager
     async def _locked(self) -> AsyncIterator[None]:
@@ -179,6 +190,14 @@ class GrantKeeper:
             end=time.time() + grant.left,
             is_auto=grant.is_auto,
         )
+
+
+def _of_session(entries: list[HostGrant], session_id: str) -> HostGrant | None:
+    return next((each for each in entries if each.session_id == session_id), None)
+
+
+def _is_same_host(one: HostGrant, other: HostGrant) -> bool:
+    return (one.node_url, one.host_key) == (other.node_url, other.host_key)
 
 
 class _Known(Struct, frozen=True):

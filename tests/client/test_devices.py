@@ -9,6 +9,7 @@ from msgspec import structs
 
 from proxim.client import Notice, Remember, open_guest, open_host, open_visit
 from proxim.client.denials import UNKNOWN, Denials
+from proxim.client.granted import GrantKeeper
 from proxim.devices.store import DeviceFile, GrantFile
 from proxim.protocol import errors
 from proxim.protocol import messages as wire
@@ -383,6 +384,42 @@ async def test_another_device_with_the_link_is_turned_away(pair):
         await is_waiting(host)
         async with pair.visiting(host) as sides:
             await both_speak(*sides)
+
+
+async def test_another_host_takes_no_place_of_one_that_knows_the_device(pair, monkeypatch):
+    async with pair.host() as host:
+        await pair.remember(host)
+    known, make = pair.grant, GrantKeeper._new_grant
+
+    def make_with_that_id(*arguments):
+        return structs.replace(make(*arguments), session_id=known.session_id)
+
+    monkeypatch.setattr(GrantKeeper, "_new_grant", make_with_that_id)
+    other = Pair(pair.url)
+    other.grants = pair.grants
+    async with other.host(uuid="other") as host:
+        guest = await other.remember(host)
+        await host.forget(other.record.session_id)
+    assert guest.grant is None
+    assert pair.grant == known
+
+
+async def test_grant_that_comes_again_has_the_ticket_that_is_stored(pair, monkeypatch):
+    make, made = GrantKeeper._new_grant, []
+
+    def make_the_same(*arguments):
+        made.append(make(*arguments))
+        return made[0]
+
+    monkeypatch.setattr(GrantKeeper, "_new_grant", make_the_same)
+    async with pair.host() as host:
+        await pair.remember(host)
+        async with pair.visiting(host):
+            pass
+        stored = pair.grant
+        assert stored.ticket != made[0].ticket
+        await pair.remember(host, name="The same again")
+    assert pair.grant == stored
 
 
 async def test_guest_that_stays_away_is_not_waited_for_for_ever(pair, monkeypatch):
