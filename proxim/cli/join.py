@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from proxim.cli import program
+from proxim.cli.asking import guest_options, joining
 from proxim.cli.own_page import node_option
-from proxim.cli.pairing import guest_options, joining
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import take_files_option, with_folder

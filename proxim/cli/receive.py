@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from proxim.cli import program
+from proxim.cli.asking import guest_options, joining
 from proxim.cli.identity import Register, with_host
-from proxim.cli.pairing import check_channel, guest_options, hosting, joining, plain_option
+from proxim.cli.pairing import check_channel, hosting, plain_option
 from proxim.cli.talk import Conversation
 from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import with_folder
