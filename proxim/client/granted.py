@@ -23,6 +23,7 @@ from proxim.protocol.errors import (
     ConnectionLost,
     HostOffline,
     LinkLapsed,
+    SessionOver,
     TokenUsed,
     UnknownSession,
 )
@@ -95,7 +96,7 @@ class GrantKeeper:
                 raise LinkLapsed(EXPIRED)
             try:
                 await guest._connection.call(request, wire.PairPending, introduces=True)
-            except (UnknownSession, HostOffline):
+            except (UnknownSession, HostOffline, SessionOver):
                 raise HostOffline(NOT_NOW, session_id=current.session_id) from None
             except LinkLapsed:
                 raise LinkLapsed(EXPIRED) from None

@@ -279,6 +279,9 @@ async def test_forgotten_device_is_a_stranger(pair, node):
         await host.forget(device.id)
         assert host.devices() == pair.devices.load() == []
         await until(lambda: node.supervisor.find(device.id).session.ended)
+        with pytest.raises(errors.HostOffline, match="cannot be reached now"):
+            async with pair.visit():
+                pass
         await node.supervisor.sweep()
         with pytest.raises(errors.HostOffline, match="cannot be reached now"):
             async with pair.visit():
