@@ -143,18 +143,17 @@ class _Content(Struct, frozen=True):
     entries: Raw
 
 
-class _FileStore(Generic[_T]):
-    """Keeps entries in a JSON file that only its user can read and write."""
+class FileLock:
+    """A lock that one program has at a time, also one that has not ended well: that of a file."""
 
-    def __init__(self, path: str | os.PathLike[str], entries: type[list[_T]]) -> None:
-        self.path = Path(path)
-        self._entries = entries
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
         self._lock: int | None = None
 
     def try_lock(self) -> bool:
-        """Lock a file beside this one, which is replaced by each change; false if it is locked."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        """Take the lock, and return true; return false at once if a program has it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _lock(descriptor)
         except OSError:
@@ -168,6 +167,23 @@ class _FileStore(Generic[_T]):
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+class _FileStore(Generic[_T]):
+    """Keeps entries in a JSON file that only its user can read and write."""
+
+    def __init__(self, path: str | os.PathLike[str], entries: type[list[_T]]) -> None:
+        self.path = Path(path)
+        self._entries = entries
+        self._lock = FileLock(f"{self.path}.lock")
+
+    def try_lock(self) -> bool:
+        """Lock a file beside this one, which is replaced by each change; false if it is locked."""
+        return self._lock.try_lock()
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        self._lock.unlock()
 
     def load(self) -> list[_T]:
         """Return the entries of the file; none if there is no file.
