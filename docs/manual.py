@@ -14,7 +14,8 @@ _ENVIRONMENT = r"""
 Every option of \fBproxim serve\fR can be given in the environment, as PROXIM_ and its name in
 capitals: \fB\-\-qr\-ttl\fR as PROXIM_QR_TTL.
 PROXIM_CONFIG is the path of a config file, PROXIM_NODE the URL of the node for the other commands,
-PROXIM_IDENTITY the path of this computer's identity file.
+PROXIM_IDENTITY the path of this computer's identity file, PROXIM_GRANTS that of the hosts which
+remember it.
 """.strip()
 
 _EXIT = """

@@ -18,6 +18,7 @@ _COMMANDS = {
     "send": "Send files to another device.",
     "receive": "Take files from another device.",
     "sessions": "List and close the sessions of this computer.",
+    "devices": "List, forget and rename the devices that this computer knows.",
     "nodes": "List the nodes in this network.",
     "cluster": "Show the status of the cluster.",
     "qr": "Draw a link as a QR code.",

@@ -10,6 +10,7 @@ from proxim.cli.keyboard import ESCAPE
 from proxim.cli.panel import Drawing, first_fitting
 from proxim.cli.terminal import Reporter, cut, quoted
 from proxim.cli.words import wrap
+from proxim.client import Remember
 from proxim.client.prompt import CODE
 from proxim.protocol.messages import DeviceInfo
 
@@ -28,15 +29,37 @@ class Declined(Exception):
     """The person declined."""
 
 
+class Offer:
+    """The offer to remember a device, which the person takes by a key; it is off at first."""
+
+    def __init__(self, wish: Remember, *, is_taken: bool = False) -> None:
+        self.wish = wish
+        self.is_taken = is_taken
+
+    def text(self) -> str:
+        """Return what happens if the person takes the offer."""
+        days = f"{self.wish.days:g} day{'' if self.wish.days == 1 else 's'}"
+        how = " and comes in without a question" if self.wish.policy == "auto" else ""
+        return f"{quoted(self.wish.name)} is remembered for {days}{how}."
+
+    def line(self) -> str:
+        """Return the line that a person sees, with the key."""
+        return f"[{'x' if self.is_taken else ' '}] {self.text()} (R)"
+
+
 class NumberQuestion:
     """A view: the question whether a device may connect, and the field for its number.
 
-    ``left`` returns the time left, as text. The field shows, and takes keys, once it is open.
+    ``left`` returns the time left, as text. ``offer`` is to remember the device, which R takes or
+    leaves. The field shows, and takes keys, once it is open.
     """
 
-    def __init__(self, device: DeviceInfo, left: Callable[[], str]) -> None:
+    def __init__(
+        self, device: DeviceInfo, left: Callable[[], str], offer: Offer | None = None
+    ) -> None:
         self._device = device
         self._left = left
+        self._offer = offer
         self.digits = ""
         self.is_open = False
 
@@ -49,7 +72,9 @@ class NumberQuestion:
             raise Declined
         if key in _ENTER and len(self.digits) == _LENGTH:
             return self.digits
-        if key in _ERASING:
+        if key in ("r", "R") and self._offer is not None:
+            self._offer.is_taken = not self._offer.is_taken
+        elif key in _ERASING:
             self.digits = self.digits[:-1]
         elif key in _DIGITS and len(self.digits) < _LENGTH and (self.digits or key != "0"):
             self.digits += key
@@ -57,9 +82,11 @@ class NumberQuestion:
 
     def text(self) -> str:
         """Return the question for a person who types lines."""
+        is_taken = self._offer is not None and self._offer.is_taken
+        remembered = f"{self._offer.text()}\n" if self._offer is not None and is_taken else ""
         return (
             "\nA device asks to pair. Did you just scan the code?\n"
-            f"Type the number that the device shows, or n to decline.\n{self.claims()}"
+            f"Type the number that the device shows, or n to decline.\n{remembered}{self.claims()}"
         )
 
     def claims(self) -> str:
@@ -93,6 +120,8 @@ class NumberQuestion:
         cursor = (len(lines) + len(gap), len(field))
         lines += [*gap, click.style(field, bold=True), *gap]
         lines += wrap(f"Enter approves, Esc declines. {self._left()} left.", columns)
+        if self._offer is not None:
+            lines += [*gap, *wrap(self._offer.line(), columns)]
         if has_claims:
             lines += [*gap, *wrap(_CLAIMS, columns), *self._claims(columns)]
         lines += wrap("\n".join([*gap, *notes]), columns) if notes else gap

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import hmac
 import os
 import secrets
@@ -14,7 +15,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -30,6 +31,9 @@ from proxim.protocol import tokens
 from proxim.protocol.errors import InvalidSetting
 from proxim.protocol.fields import Key, Uuid
 from proxim.protocol.link import is_loopback
+
+if TYPE_CHECKING:
+    from proxim.devices.store import DeviceStore
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -65,10 +69,20 @@ class Register:
     identity: Path | None
     access_token: str | None
 
-    def __call__(self) -> AbstractAsyncContextManager[Host]:
+    @property
+    def path(self) -> Path:
+        """The file of the identity."""
+        return self.identity or platformdirs.user_config_path("proxim") / "identity.json"
+
+    @property
+    def devices_path(self) -> Path:
+        """The file of the devices that this computer knows as a host at the node."""
+        place = hashlib.sha256(_place_of(self.node).encode()).hexdigest()[:16]
+        return self.path.with_name(f"{self.path.stem}-devices-{place}.json")
+
+    def __call__(self, devices: DeviceStore | None = None) -> AbstractAsyncContextManager[Host]:
         """Return the manager that connects to the node. Raises what ``load_identity`` raises."""
-        path = self.identity or platformdirs.user_config_path("proxim") / "identity.json"
-        me = load_identity(path)
+        me = load_identity(self.path)
         # No seats: other programs with this identity keep their sessions.
         return open_host(
             self.node,
@@ -76,6 +90,7 @@ class Register:
             key=me.key_for(self.node),
             access_token=self.access_token,
             seats=[],
+            devices=devices,
         )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import platformdirs
 
 from proxim.cli import program
-from proxim.cli.asking import guest_options, joining
+from proxim.cli.asking import guest_options, joining, visiting
 from proxim.cli.own_page import node_option
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
@@ -23,14 +24,29 @@ class _Link(click.types.StringParamType):
 
 
 @click.command("join")
-@click.argument("link", type=_Link())
+@click.argument("link", type=_Link(), required=False)
+@click.option(
+    "--to",
+    "host",
+    metavar="NAME",
+    help="Visit the host of this name that remembers this computer, without a link.",
+)
+@click.option(
+    "--grants",
+    type=click.Path(path_type=Path),
+    envvar="PROXIM_GRANTS",
+    metavar="FILE",
+    help="File of the hosts that remember this computer.  [default: in the config directory]",
+)
 @node_option
 @guest_options
 @with_folder
 @take_files_option
 @program.json_option
 def command(
-    link: str,
+    link: str | None,
+    host: str | None,
+    grants: Path | None,
     node: str | None,
     name: str,
     device_id: str | None,
@@ -43,6 +59,8 @@ def command(
     With - in place of LINK, the link is read from the first line of standard input. It is then
     neither in the list of processes nor in the history of the shell.
 
+    A host may remember this computer. Then `proxim join --to NAME` needs no link and no number.
+
     After approval, lines typed on one side arrive on the other. /send FILE offers a file, /cancel
     stops the files that are on their way, /close ends the session. A file that the other side
     offers is taken once you type y.
@@ -50,10 +68,23 @@ def command(
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
     After Ctrl-C, 0 if the host has approved, otherwise 1.
     """
+    if (link is None) == (host is None):
+        if link is None:
+            raise click.MissingParameter(param=_parameter("link"))
+        raise click.UsageError("give a link, or --to NAME")
+    path = grants or platformdirs.user_config_path("proxim") / "grants.json"
 
     async def action(reporter: Reporter) -> None:
-        opened = joining(link, reporter, name=name, device_id=device_id, node=node)
+        if link is None:
+            opened = visiting(host or "", reporter, name=name, path=path)
+        else:
+            opened = joining(link, reporter, name=name, device_id=device_id, node=node, grants=path)
         async with opened as (guest, _):
             await talk(guest, reporter, folder=save_to, take_all=take_files)
 
     program.run(action, as_json=as_json)
+
+
+def _parameter(name: str) -> click.Parameter:
+    context = click.get_current_context()
+    return next(each for each in context.command.params if each.name == name)

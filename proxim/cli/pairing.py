@@ -14,13 +14,14 @@ import trio
 
 from proxim import clock
 from proxim.cli import program
-from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
+from proxim.cli.approval import NumberQuestion, Offer, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Way, press_keys
+from proxim.cli.known import Refusal, Wish, admit, hosting_known, turn_others_away
 from proxim.cli.own_page import command_for
 from proxim.cli.paired import SEALED, Paired, report_approval, report_notices, showing
 from proxim.cli.terminal import Reporter, seconds, time_left
-from proxim.client import HostSession, Prompt
+from proxim.client import Host, HostSession, Prompt, Visit
 from proxim.client.peering import not_installed
 from proxim.protocol.errors import (
     AlreadyDecided,
@@ -32,7 +33,7 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.link import clean_link, is_loopback
-from proxim.protocol.messages import SessionType, Status
+from proxim.protocol.messages import PairResult, SessionType, Status
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ SLACK = 1.0
 
 ANYBODY = "The first device that opens this link is let in without a question (--yes)."
 ONLY_HERE = "Only this computer can open the link. To let phones in, start the node with --lan."
+KNOWN_ONLY = "`proxim host --known-only` waits for it."
 WRONG_NUMBER = "That was another number, so the device was declined."
 
 Answer = Callable[[str], list[str]]
@@ -67,15 +69,21 @@ async def hosting(
     session_type: SessionType = SessionType.ONE_TIME,
     ttl: float | None = None,
     answer: Answer | None = None,
+    wish: Wish | None = None,
 ) -> AsyncIterator[Paired]:
     """Open a session, show its link, and approve the guest that the person wants.
 
     ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
-    arguments of the command that answers the link, else it is ``join``.
+    arguments of the command that answers the link, else it is ``join``. With ``wish`` the person
+    can have a device remembered, and known devices may come instead.
 
     Raises ``SessionOver`` if no guest is approved.
     """
-    async with register() as host, trio.open_nursery() as nursery:
+    async with (
+        _opened(register, reporter, has_known=wish is not None) as (host, has_known),
+        trio.open_nursery() as nursery,
+    ):
+        wish = wish if has_known else None
         nursery.start_soon(program.report_reachability, host, reporter)
         confirm: Confirm = "none" if yes else "code"
         command = partial(
@@ -97,12 +105,43 @@ async def hosting(
 
         async with showing(reporter):
             session = await create()
-            while not await _approve_guest(session, reporter, command, about, yes=yes):
-                about = [WRONG_NUMBER]
-                session = await create()
+            refusal = None
+            while True:
+                show = partial(_show_link, session, reporter, command, about, refusal)
+                refusal = None
+                next_visit = host.visit if has_known else trio.sleep_forever
+                came = await _wait_for_guest(
+                    session, reporter, show, next_visit, has_person=not yes
+                )
+                if isinstance(came, Visit):
+                    refusal = await admit(came, reporter)
+                    if refusal is None:
+                        await session.close()
+                        session = came
+                        break
+                elif await _approve_guest(session, came, reporter, wish, yes=yes):
+                    break
+                else:
+                    about = [WRONG_NUMBER]
+                    session = await create()
         report_approval(session, reporter)
+        if has_known:
+            nursery.start_soon(turn_others_away, host, reporter)
         yield Paired(session, host)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _opened(
+    register: Register, reporter: Reporter, *, has_known: bool
+) -> AsyncIterator[tuple[Host, bool]]:
+    """Open a host, with the known devices if ``has_known`` and no other program has them."""
+    if has_known:
+        async with hosting_known(register, reporter) as opened:
+            yield opened
+    else:
+        async with register() as host:
+            yield host, False
 
 
 def check_channel() -> None:
@@ -112,15 +151,17 @@ def check_channel() -> None:
 
 
 async def _approve_guest(
-    session: HostSession, reporter: Reporter, command: Command, about: list[str], *, yes: bool
+    session: HostSession, prompt: Prompt, reporter: Reporter, wish: Wish | None, *, yes: bool
 ) -> bool:
-    """Show the link and ask the person; return false if they type another number.
+    """Ask the person about a guest; return false if they type another number.
 
-    ``about`` is said beside the link. Raises ``SessionOver`` if the guest is not approved.
+    ``wish`` says how its device is remembered, if the person wants that. Raises ``SessionOver`` if
+    the guest is not approved.
     """
-    show = partial(_show_link, session, reporter, command, about)
-    prompt = await _wait_for_guest(session, reporter, show, has_person=not yes)
-    question = NumberQuestion(prompt.device_info, time_left(prompt.expires_at))
+    offer = None
+    if wish is not None and prompt.can_remember:
+        offer = Offer(wish.made(prompt.device_info.name), is_taken=wish.name is not None)
+    question = NumberQuestion(prompt.device_info, time_left(prompt.expires_at), offer)
     fields = {
         "confirm": "none" if yes else prompt.confirm,
         "device_info": msgspec.to_builtins(prompt.device_info),
@@ -136,7 +177,7 @@ async def _approve_guest(
         if yes:
             result = await prompt.approve_unchecked()
         else:
-            result = await (prompt.approve(code) if code else prompt.decline())
+            result = await (_approve(prompt, code, offer) if code else prompt.decline())
     except AlreadyDecided:
         raise await session.ended() from None
     except WrongCode:
@@ -146,11 +187,27 @@ async def _approve_guest(
         reporter.screen.dismiss()
         reporter.report("result", "Declined.", status=result.status)
         raise await session.ended()
+    if offer is not None and offer.is_taken:
+        reporter.screen.dismiss()
+        device = msgspec.to_builtins(offer.wish)
+        reporter.report("remembered", f"{offer.text()} {KNOWN_ONLY}", device=device)
+    elif wish is not None and wish.name is not None:
+        reporter.report("not_remembered", "This device cannot be remembered.")
     return True
 
 
+async def _approve(prompt: Prompt, code: str, offer: Offer | None) -> PairResult:
+    if offer is None or not offer.is_taken:
+        return await prompt.approve(code)
+    return await prompt.approve(code, remember=offer.wish)
+
+
 def _show_link(
-    session: HostSession, reporter: Reporter, command: Command, about: list[str]
+    session: HostSession,
+    reporter: Reporter,
+    command: Command,
+    about: list[str],
+    refusal: Refusal | None,
 ) -> Invitation:
     try:
         link = clean_link(session.link or "")
@@ -178,6 +235,8 @@ def _show_link(
         sealed=session.sealed,
         pair_within=seconds(session.lapses_at - trio.current_time()),
     )
+    if refusal is not None:
+        refusal.report(reporter)
     return invitation
 
 
@@ -191,14 +250,16 @@ async def _wait_for_guest(
     session: HostSession,
     reporter: Reporter,
     show: Callable[[], Invitation],
+    next_visit: Callable[[], Awaitable[Visit]],
     *,
     has_person: bool,
-) -> Prompt:
+) -> Prompt | Visit:
     """Show the link and wait for a guest; when it expires, offer the person a new one."""
     while True:
         invitation = show()
-        prompt: Prompt | None = await program.race(
+        prompt: Prompt | Visit | None = await program.race(
             session.prompt,
+            next_visit,
             lambda: clock.sleep_until(session.lapses_at + clock.slept() + SLACK),
             partial(press_keys, invitation, reporter),
         )

@@ -69,6 +69,8 @@ _REASONS: dict[str, str] = {
     "lapsed": "its link expired",
     "unconfirmed": "the server says that the host declined, and the host has not confirmed it",
     "tampered": "the server, or somebody between, has changed or forged a message",
+    "forgotten": "the host does not remember this device any more",
+    "copied": "two devices have used the same grant, so that its storage may have been copied",
     "unopened": "a device asked that does not have the link",
 }
 

@@ -1,0 +1,203 @@
+"""Known devices in a terminal: remembered by a key, and let in again by another one."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from proxim.cli.known import describe
+from proxim.client import Device
+from tests.cli.test_person import LINK
+
+REMEMBERED = r"“Phone” is remembered for 30 days\."
+OFFER = r"(?m)^\[ \] “Phone” is remembered for 30 days\. \(R\)$"
+TAKEN = r"(?m)^\[x\] “Phone” is remembered for 30 days\. \(R\)$"
+ASKS = r"“Phone”, known since \d+ \w+, (here today|not here since), asks to connect\."
+
+KEYS = r"Y lets it in, N declines\. 0:\d\d left\."
+DECLINED = r"“Phone” was declined\."
+
+
+def events(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture
+def known(start, node):
+    """The name of a host that remembers a phone."""
+    host = start("host", "--node", node, "--remember", "Phone", "--json")
+    guest = start("join", host.event("session")["link"], "--name", "Phone", "--json")
+    code = guest.event("pending")["code"]
+    host.event("prompt")
+    host.type(f"{code}\n")
+    assert host.event("remembered")["device"]["name"] == "Phone"
+    name = guest.event("remembered")["host"]
+    host.type("/close\n")
+    assert (host.exit(), guest.exit()) == (0, 0)
+    return name
+
+
+def test_device_is_remembered_by_a_key_and_comes_again_by_another(start, node):
+    desk = start("host", "--node", node, terminal=True)
+    guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
+    desk.see(OFFER)
+    desk.type_until("r", TAKEN)
+    desk.type_number(guest)
+    desk.see(REMEMBERED)
+    desk.see("Connected")
+    name = guest.see(r"Next time: \S+ join --to (\S+)")[1]
+    guest.see("Connected")
+    desk.type("/close\n")
+    assert (desk.exit(), guest.exit()) == (0, 0)
+
+    desk = start("host", "--known-only", "--node", node, terminal=True)
+    for number, answer in enumerate("yny"):
+        desk.see(r"Waiting for known devices\.")
+        guest = start("join", "--to", name, "--name", "Phone", terminal=True)
+        desk.see(ASKS)
+        guest.see(r"Waiting for approval")
+        desk.see(KEYS)
+        desk.type(answer)
+        desk.see("Connected" if answer == "y" else DECLINED)
+        if answer == "y":
+            guest.see("Connected")
+            guest.type(f"hello {number}\n")
+            desk.see(f"< hello {number}")
+            guest.type("/close\n")
+        assert guest.exit() == (0 if answer == "y" else 1)
+
+
+def test_device_is_not_remembered_unless_the_person_wants_it(start, node, run):
+    desk = start("host", "--node", node, terminal=True)
+    guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
+    desk.see(OFFER)
+    desk.type_until("r", TAKEN)
+    desk.type_until("R", OFFER)
+    desk.type_number(guest)
+    desk.see("Connected")
+    assert "remembered" not in desk.text
+    assert run("devices", "list", "--node", node) == ("No known devices.\n", "", 0)
+
+
+def test_known_device_comes_in_place_of_one_that_scans_the_code(start, node, known):
+    desk = start("host", "--node", node, terminal=True)
+    desk.see(LINK)
+    guest = start("join", "--to", known, "--name", "Phone", terminal=True)
+    desk.see(ASKS)
+    desk.see(KEYS)
+    desk.type("n")
+    desk.see(DECLINED)
+    assert guest.exit() == 1
+    desk.see(LINK)
+    guest = start("join", "--to", known, "--name", "Phone", terminal=True)
+    desk.see(KEYS)
+    desk.type("y")
+    for side in (desk, guest):
+        side.see("Connected")
+    desk.type("/close\n")
+    assert (desk.exit(), guest.exit()) == (0, 0)
+
+
+def test_device_that_always_comes_in_is_told_of_and_disconnected_by_a_line(start, node):
+    host = start("host", "--node", node, "--remember", "Phone", "--always", "--json")
+    guest = start("join", host.event("session")["link"], "--json")
+    code = guest.event("pending")["code"]
+    host.event("prompt")
+    host.type(f"{code}\n")
+    name = guest.event("remembered")["host"]
+    host.type("/close\n")
+    assert (host.exit(), guest.exit()) == (0, 0)
+    desk = start("host", "--known-only", "--node", node, terminal=True)
+    desk.see("Waiting for known devices")
+    guest = start("join", "--to", name, "--json")
+    desk.see(r"“Phone”, known since .*, is connected without a question\. /close disconnects it\.")
+    guest.event("result")
+    desk.see("Connected")
+    desk.type("/close\n")
+    assert guest.event("ended")["reason"] == "closed"
+    desk.see("Waiting for known devices")
+
+
+def test_second_device_is_turned_away_while_one_is_connected(start, node, known):
+    desk = start("host", "--node", node, "--json")
+    session = desk.event("session")
+    guest = start("join", session["link"], "--json")
+    code = guest.event("pending")["code"]
+    desk.event("prompt")
+    desk.type(f"{code}\n")
+    guest.event("result")
+    phone = start("join", "--to", known, "--json")
+    assert phone.event("ended")["reason"] == "rejected"
+    visit = desk.event("visit")
+    assert (visit["device"]["name"], visit["approved"]) == ("Phone", False)
+
+
+def test_devices_are_listed_renamed_and_forgotten(start, node, known, run):
+    out, _, code = run("devices", "list", "--node", node, "--json")
+    (device,) = events(out)
+    assert (device["name"], device["policy"], code) == ("Phone", "ask", 0)
+    assert "Phone  asks" in run("devices", "list", "--node", node)[0]
+    done = run("devices", "rename", "Phone", "Old phone", "--node", node)
+    assert done == ("“Phone” is called “Old phone” now.\n", "", 0)
+    _, err, code = run("devices", "forget", "Phone", "--node", node)
+    assert (code, "no device is called “Phone”" in err) == (2, True)
+    out, err, code = run("devices", "forget", device["id"], "--node", node)
+    assert (out, err, code) == ("“Old phone” is forgotten.\n", "", 0)
+    assert run("devices", "list", "--node", node) == ("No known devices.\n", "", 0)
+    phone = start("join", "--to", known, "--json")
+    out, _, code = phone.finish()
+    (error,) = events(out)
+    assert (error["event"], error["code"], code) == ("error", "host_offline", 1)
+
+
+def test_device_that_another_program_forgets_is_disconnected(start, node, known, run):
+    desk = start("host", "--known-only", "--node", node, "--json")
+    desk.event("waiting")
+    phone = start("join", "--to", known, "--json")
+    desk.event("visit")
+    desk.type("y\n")
+    desk.event("connected")
+    phone.event("result")
+    assert run("devices", "forget", "--all", "--node", node)[2] == 0
+    assert desk.event("ended")["reason"] == phone.event("ended")["reason"] == "closed"
+    out, err, code = desk.finish()
+    assert (code, "no device is known here" in err) == (2, True), out
+
+
+def test_second_program_says_that_another_one_has_the_known_devices(start, node, known, run):
+    first = start("host", "--known-only", "--node", node, "--json")
+    first.event("waiting")
+    _, err, code = run("host", "--known-only", "--node", node)
+    assert (code, "another `proxim host` waits" in err) == (2, True)
+    second = start("host", "--node", node, "--json")
+    second.event("busy")
+    second.event("session")
+
+
+def test_host_that_knows_no_device_and_unknown_host_say_so(run, node):
+    _, err, code = run("host", "--known-only", "--node", node)
+    assert (code, "no device is known here" in err) == (2, True)
+    _, err, code = run("join", "--to", "Desk")
+    assert (code, "no host called “Desk” remembers this device" in err) == (2, True)
+    _, err, code = run("join", "--to", "Desk", "http://x/join#y")
+    assert (code, "give a link, or --to NAME" in err) == (2, True)
+    for option in ("--yes", "--plain"):
+        _, err, code = run("host", "--remember", "Phone", option, "--node", node)
+        assert (code, "sealed session" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (None, "not here since"),
+        (datetime(2026, 12, 1, 9), "here today"),
+        (datetime(2026, 11, 30, 23), "here yesterday"),
+        (datetime(2025, 6, 7), "here on 7 Jun 2025"),
+    ],
+)
+def test_device_is_described_by_its_last_visit(last, words):
+    seen = None if last is None else last.timestamp()
+    since = datetime(2026, 5, 3).timestamp()
+    device = Device(id="s" * 22, name="My phone", policy="ask", since=since, end=0, last_seen=seen)
+    now = datetime(2026, 12, 1, 10).timestamp()
+    assert describe(device, now) == f"“My phone”, known since 3 May, {words}"
