@@ -126,7 +126,7 @@ test("a phone has buttons for files and for the camera, and the path stands behi
   await phone.sees(/Round trip/);
   await phone.page.locator('input[capture="environment"]').setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(9) });
   await desk.accepts("photo.jpg");
-  await phone.file("photo.jpg").getByText("Received ✓").waitFor();
+  await phone.file("photo.jpg").getByText("Delivered ✓").waitFor();
 });
 
 test("the screen stays on while a file crosses", async () => {
@@ -148,7 +148,7 @@ test("the screen stays on while a file crosses", async () => {
   await desk.offer("a.bin").waitFor();
   assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), []);
   await desk.accepts("a.bin");
-  await phone.file("a.bin").getByText("Received ✓").waitFor();
+  await phone.file("a.bin").getByText("Delivered ✓").waitFor();
   assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), ["on", "off"]);
 });
 

@@ -89,6 +89,8 @@ test("a declined guest learns that", async () => {
   await desk.hears();
   await desk.press("Decline");
   await phone.sees("The other person declined, or typed another number.");
+  const words = await phone.page.locator("#over").innerText();
+  assert.equal(words.match(/declined/gi)?.length, 2, "the title says it, and the text who");
   await desk.ended("The request was declined.");
 });
 
@@ -242,7 +244,7 @@ test("a page that was closed shows another code, and the earlier one says so", a
   assert.notEqual(await again.link(), link);
   const phone = await here.phone(link);
   await phone.asks();
-  await phone.sees("Scan the code that the screen shows now.");
+  await phone.sees("Scan the code that the other device shows now.");
 });
 
 test("cleared sessions stay cleared after a reload", async () => {

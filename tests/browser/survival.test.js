@@ -66,7 +66,7 @@ test("a reload ends a one-time session, and the list says why", async () => {
   const { desk, phone } = await here.pair("one_time");
   await desk.page.reload();
   await desk.ended("A device disconnected");
-  await phone.sees("A device disconnected, and this was a connection for once.");
+  await phone.sees("A device disconnected, and this connection could be used only once.");
 });
 
 test("after a reload of the host the prompt is there again", async () => {

@@ -18,6 +18,8 @@ import { workbench } from "./workbench.js";
 const ASKING = "proxim.asking";
 /** Seconds left from which the time is amber. */
 const LATE = 10;
+/** Reasons that the title says already. */
+const ENTITLED = ["cancelled", "rejected"];
 const nodeUrl = new URL("..", import.meta.url);
 
 /** @type {Guest | null} The guest that has asked or come back last. */
@@ -224,7 +226,8 @@ function wordsFor(error, reason) {
   if (error.code !== "session_ended") return problem("guest", error);
   const titles = /** @type {Record<string, string>} */ (text.overTitles);
   const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.other;
-  return { title: titles[reason] ?? text.overTitles.other, next: `${reasonWords(reason)} ${next}` };
+  const why = ENTITLED.includes(reason) ? "" : reasonWords(reason);
+  return { title: titles[reason] ?? text.overTitles.other, next: `${why} ${next}`.trim() };
 }
 
 function start() {

@@ -25,18 +25,18 @@ export const text = {
   ownNameHint: "The other device sees this name.",
   ownNameRefused: "The server does not take this name. Choose another one.",
   loopbackCommand: "proxim serve --lan",
-  loopback: "Only this computer can open the code, because the server listens on this computer alone. To let phones in, stop the server, and start it with the command that its terminal shows, such as",
+  loopback: "Only this computer can open the code, because the server listens on this computer alone. To try it here, open the link behind “Can’t scan?” in another window. To let phones in, stop the server, and start it with the command that its terminal shows, such as",
   longer: "Keep connected longer…",
   chooseType: "How long should it stay connected?",
   types: {
     one_time: {
       name: "Once",
-      summary: "Ends as soon as a device disconnects.",
+      summary: "The connection ends as soon as a device disconnects.",
       restart: "A restart of the server ends it, too.",
     },
     temporary: {
       name: "For a while",
-      summary: "Ends after the time that you set, which begins with the code. Meanwhile both devices can leave and come back.",
+      summary: "The connection ends after a set time, which begins when the code is made. Meanwhile both devices can leave and come back.",
       restart: "A restart of the server ends it, too, unless it is sealed and this page is open.",
     },
     persistent: {
@@ -218,7 +218,7 @@ export const text = {
     running: ({ isMine, done, size, speed }) =>
       `${isMine ? "Sending" : "Receiving"} ${done} of ${size} · ${speed} a second`,
     confirming: () => "Waiting for the other device to confirm…",
-    done: ({ isMine, size }) => `${size} · ${isMine ? "Received ✓" : "Complete"}`,
+    done: ({ isMine, size }) => `${size} · ${isMine ? "Delivered ✓" : "Complete"}`,
     interrupted: ({ isMine }) => `Interrupted before it was complete. ${isMine ? "Send it again." : "Have it sent again."}`,
     endedHere: () => "Stopped: you ended the connection.",
     endedThere: () => "Stopped: the other device ended the connection.",
@@ -279,7 +279,7 @@ export const text = {
   // Why sessions end, and what to do next
   reasons: {
     closed: "It was closed.",
-    disconnected: "A device disconnected, and this was a connection for once.",
+    disconnected: "A device disconnected, and this connection could be used only once.",
     expired: "Its time was up.",
     rejected: "The request was declined.",
     approval_timeout: "There was no answer in time.",
@@ -370,13 +370,13 @@ export const problems = {
     code_required: ["The number is missing", "Scan a new code on the other device."],
     wrong_code: ["That was another number", "Scan a new code on the other device."],
     not_supported: ["This server is too old for this page", "Ask the owner of the server to update it, then try again."],
-    unknown_session: ["This code is not valid any more", "It may have been renewed, the connection may have ended, or the link is incomplete. Scan the code that the screen shows now."],
+    unknown_session: ["This code is not valid any more", "It may have been renewed, the connection may have ended, or the link is incomplete. Scan the code that the other device shows now."],
     host_offline: ["The other device is offline", "Ask its owner to open the page, then try again."],
     not_allowed: ["That cannot be done now", "Scan a new code on the other device."],
     already_decided: ["The answer was given already", "Scan a new code on the other device."],
     limit_reached: ["The server is full", "Wait a moment, then try again."],
     session_ended: ["The connection has ended", "To connect again, scan a new code on the other device."],
-    connection_lost: ["The server can’t be reached", "Check that this device is in the right network, then try again."],
+    connection_lost: ["The server can’t be reached", "Check that this device is online, and in the same Wi-Fi as the server if that is at home. Then try again."],
     replaced: ["Continued somewhere else", "Another tab or window of this browser has taken over this connection."],
     invalid_link: ["This link is incomplete", "Scan the code again, or copy the whole link."],
   },
