@@ -136,6 +136,28 @@ test("without the network to the node the channel goes on, and both reconnect", 
   }
 });
 
+test("without the network to the node a person who ends the connection sees that it is about to end", async () => {
+  const wire = await Wire.to(here.node.port);
+  try {
+    const desk = await here.desk();
+    const link = (await desk.opens("persistent")).replace(here.node.url, wire.url);
+    const phone = await here.phone(link);
+    await phone.asksAndWaits();
+    await desk.approves(phone);
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    wire.cut();
+    await phone.isOffline();
+    await phone.press("End connection");
+    assert.ok(await phone.page.getByRole("button", { name: "Ending…" }).isDisabled());
+    wire.mend();
+    await phone.sees("You ended it.");
+    // The reason may be lost with the keys of the earlier connection.
+    await desk.ended(/It was closed|The other device ended it/);
+  } finally {
+    wire.close();
+  }
+});
+
 test("a second tab asks before it takes over, and the first one can take it back", async () => {
   const first = await here.desk();
   await first.opens("persistent");

@@ -266,6 +266,7 @@ export const text = {
   aboutKind: (name, summary, back) => `${name}: ${summary} ${back}`.trim(),
   comeBack: "To come back, open this page again.",
   leave: "End connection",
+  leaving: "Ending…",
   leaveTitle: "End the connection?",
   leaveMoving: "A file is not complete yet. It stops on both devices.",
   leaveYes: "End it now",

@@ -55,7 +55,16 @@ export function workbench(session, role) {
   /** End the session, but ask first if that stops a file. */
   const leaves = async () => {
     const texts = { title: text.leaveTitle, words: text.leaveMoving, yes: text.leaveYes, no: text.leaveNo };
-    if (!files.isMoving || (await confirmed(texts, () => files.isMoving))) await closeFor(session, "left");
+    if (files.isMoving && !(await confirmed(texts, () => files.isMoving))) return;
+    // Without the server the end waits until it is back.
+    leave.disabled = true;
+    say(leave, text.leaving);
+    try {
+      await closeFor(session, "left");
+    } finally {
+      leave.disabled = false;
+      say(leave, text.leave);
+    }
   };
   const leave = actionButton(text.leave, () => leaves().catch(toastProblem(role)), "second");
   /** Remove the workbench, but ask first if that loses a file. */
