@@ -79,5 +79,7 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 def main() -> None:
     """Connect two devices for WebRTC, after a person approved it.
 
+    Start a node with `proxim serve`. Then run `proxim host` in a second terminal.
+
     Exit codes: 0 approved and ended normally, 1 rejected or expired, 2 usage, 3 node unreachable.
     """

@@ -15,7 +15,7 @@ from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import downloads
 from proxim.protocol.errors import ProximError
 
-HINT = "/cancel stops the files, /close ends it."
+HINT = "/cancel stops the files, /close ends the session."
 
 
 @click.command("send")

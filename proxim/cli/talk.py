@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from proxim.rtc.path import Path as ChannelPath
     from proxim.talk.listener import By
 
-HINT = "Your lines go to the other side; /send FILE sends a file, /close ends it."
+HINT = "Your lines go to the other side; /send FILE sends a file, /close ends the session."
 
 COMMANDS = "/send FILE offers a file, /cancel stops the files, /close ends the session."
 
