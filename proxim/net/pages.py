@@ -56,6 +56,9 @@ _REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
 
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)\n", re.MULTILINE)
 """A comment that has its lines for itself."""
+_CAST = re.compile(r"/\*\* @type .*?\*/ ?")
+"""A type in the middle of a line."""
+_INDENT = re.compile(r"^\s+", re.MULTILINE)
 _FROM = re.compile(r'^(import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
 _FROM_OUTSIDE = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\.\./.+)";\n', re.MULTILINE)
 """An import from a folder above: of the SDK, or of what is vendored."""
@@ -144,6 +147,12 @@ def join_modules(entry: Path) -> bytes:
     return "\n".join(lines).encode()
 
 
+def module_at(path: Path) -> bytes:
+    """Return a module as it is served: joined, without types and indentation, which nobody runs."""
+    text = _CAST.sub("", join_modules(path).decode())
+    return _INDENT.sub("", text).encode()
+
+
 def _split(names: str) -> list[str]:
     return [name for each in names.split(",") if (name := each.strip())]
 
@@ -166,7 +175,7 @@ def _files() -> dict[str, Path]:
 def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]:
     """Return a file and its tag. It is read at the first request, to keep the start short."""
     # One file is loaded sooner than many: a connection is closed after its response.
-    body = join_modules(path) if path in _JOINED else path.read_bytes()
+    body = module_at(path) if path in _JOINED else path.read_bytes()
     if path.suffix == ".html" and prefix is not None:
         root = f"{escape(prefix)}/"
         body = _REFERENCE.sub(lambda start: start[1] + root, body.decode()).encode()

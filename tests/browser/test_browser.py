@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proxim.net.pages import join_modules
+from proxim.net.pages import join_modules, module_at
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -81,7 +81,7 @@ def test_sdk_passes_its_unit_tests() -> None:
 def test_served_module_exports_the_same_names_as_the_entry(tmp_path: Path) -> None:
     entry = ROOT / "proxim" / "web" / "proxim.js"
     served = tmp_path / "served.mjs"
-    served.write_bytes(join_modules(entry))
+    served.write_bytes(module_at(entry))
     script = tmp_path / "compare.mjs"
     script.write_text(
         f"import * as served from {json.dumps(served.as_uri())};"

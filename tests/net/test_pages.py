@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "proxim" / "web"
 PAGES = WEB / "pages"
 PATHS = pages.paths()
-SDK = pages.join_modules(WEB / "proxim.js")
+SDK = pages.module_at(WEB / "proxim.js")
 SDK_PATHS = {
     "/proxim.js",
     "/sdk/known/index.js",
@@ -50,9 +50,9 @@ async def test_every_file_is_served_unchanged_with_its_headers(memory_node, path
     answer, body = await fetch(memory_node, path)
     is_sdk = path in SDK_PATHS
     if path in ("/proxim.js", "/sdk/known/index.js", "/sdk/seal/index.js"):
-        assert body == pages.join_modules(WEB / path[1:])
+        assert body == pages.module_at(WEB / path[1:])
     elif path in ("/web/host.js", "/web/join.js"):
-        assert body == pages.join_modules(PAGES / path.removeprefix("/web/"))
+        assert body == pages.module_at(PAGES / path.removeprefix("/web/"))
     elif is_sdk:
         assert body == (WEB / path[1:]).read_bytes()
     else:
@@ -229,6 +229,21 @@ def _sdk_sources():
     paths = [WEB / "proxim.js", *(WEB / "sdk").glob("*.js")]
     texts = "".join(path.read_text(encoding="utf-8") for path in paths)
     return re.sub(r"/\*\* @import .*", "", texts)
+
+
+def test_indentation_is_no_part_of_a_text():
+    for path in [*(WEB / "sdk").rglob("*.js"), *PAGES.glob("*.js"), WEB / "proxim.js"]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert line.lstrip().startswith(("//", "*", "/*")) or line.count("`") % 2 == 0, path
+
+
+def test_served_module_is_the_joined_one_without_types_and_indentation(tmp_path):
+    entry = tmp_path / "a.js"
+    entry.write_text(
+        "export function a() {\n  // Why.\n\n  return /** @type {any} */ (1);\n}\n",
+        encoding="utf-8",
+    )
+    assert pages.module_at(entry) == b"function a() {\nreturn (1);\n}\n"
 
 
 @pytest.mark.parametrize("page", ["host.html", "join.html"])
