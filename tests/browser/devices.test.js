@@ -67,7 +67,6 @@ test("a phone comes back the next day with one tap, through a node that was kill
 /** Copy the storage of a browser to another one. */
 async function copied(phone) {
   const thief = await SdkGuest.open(await here.context(), site);
-  await thief.does(() => globalThis.sdk.grants());
   const all = await phone.does(() => globalThis.stored());
   await thief.does((all) => globalThis.store(all), all);
   return thief;
@@ -346,4 +345,13 @@ test("a browser that cannot store its next ticket leaves before it sends anythin
   await desk.welcomes();
   await phone.connects();
   assert.deepEqual(await desk.does(() => globalThis.heard), []);
+});
+
+test("no script can read the key of a device where the browser itself signs", async () => {
+  const { phone } = await acquainted();
+  const [isThere, error] = await phone.does(async () => {
+    const [{ key }] = await globalThis.stored();
+    return [key.private instanceof CryptoKey, await crypto.subtle.exportKey("pkcs8", key.private).catch(({ name }) => name)];
+  });
+  assert.deepEqual([isThere, error], [true, "InvalidAccessError"]);
 });

@@ -31,6 +31,11 @@ export class HostDevices {
     else if ((await this.#store.load()).length > 0) await this.load();
   }
 
+  /** Return the devices. Without one the code stays unloaded. */
+  async list() {
+    return this.standing || (await this.#store.load()).length > 0 ? (await this.load()).list() : [];
+  }
+
   /** @returns {Promise<StandingSessions>} @throws {ProximError} `connection_lost` */
   async load() {
     const [{ StandingSessions }] = await Promise.all([loadKnown(), this.#secrets.load()]);

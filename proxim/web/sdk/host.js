@@ -179,7 +179,7 @@ export class Host extends EventTarget {
 
   /** Return the devices that this host remembers, the latest first. @returns {Promise<KnownDevice[]>} */
   async devices() {
-    return (await this._devices.load()).list();
+    return this._devices.list();
   }
 
   /** Forget a known device, and end its visit: it is a stranger then. @param {string} id */

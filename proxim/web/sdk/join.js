@@ -55,10 +55,18 @@ export function guestAt(link, options = {}) {
  */
 export async function grants(url = location.origin) {
   const nodeUrl = nodeAddress(url);
-  if (!("indexedDB" in globalThis)) return [];
+  if (!(await hasGrants())) return [];
   const { grantsAt } = await loadKnown();
   // A browser may forbid its storage.
   return grantsAt(nodeUrl).catch(() => []);
+}
+
+/** Return whether this browser may have grants. To look for them loads the code of known devices. */
+async function hasGrants() {
+  if (!("indexedDB" in globalThis)) return false;
+  // Older browsers do not list their databases.
+  const all = await indexedDB.databases?.().catch(() => undefined);
+  return all?.some(({ name }) => name === "proxim") ?? true;
 }
 
 /** Forget a host: this browser cannot come to it without a code any more. @param {Grant} grant */

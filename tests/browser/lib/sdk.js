@@ -30,8 +30,12 @@ export class SdkPage {
       globalThis.heard = [];
       const run = (mode, act) =>
         new Promise((resolve) => {
-          indexedDB.open("proxim").onsuccess = ({ target: { result: database } }) => {
-            const transaction = database.transaction("grants", mode);
+          const opening = indexedDB.open("proxim", 1);
+          opening.onupgradeneeded = () => {
+            for (const name of ["grants", "keys"]) opening.result.createObjectStore(name, { keyPath: "id" });
+          };
+          opening.onsuccess = () => {
+            const transaction = opening.result.transaction("grants", mode);
             const request = act(transaction.objectStore("grants"));
             transaction.oncomplete = () => resolve(request?.result);
           };
