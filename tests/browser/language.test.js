@@ -82,6 +82,7 @@ for (const width of [320, 1280]) {
     await phone.page.locator("#waiting").waitFor();
     await isTranslated(phone, "waiting");
     await page.locator("#prompt[open]").waitFor();
+    await page.locator("#remember-on").check();
     await isTranslated(desk, "the question");
     await page.locator("#number").fill(await phone.number());
     await page.locator("#approve").click();
@@ -103,5 +104,17 @@ for (const width of [320, 1280]) {
     await page.locator("#ended-list li").waitFor();
     await isTranslated(desk, "the end");
     await isTranslated(phone, "the end");
+    await phone.page.reload();
+    await phone.page.locator("#host-list button").first().waitFor();
+    await isTranslated(phone, "the known hosts");
+    await phone.page.locator("#host-list button").first().click();
+    await page.locator("#prompt[open]").waitFor();
+    await isTranslated(desk, "the question about a known device");
+    await isTranslated(phone, "a visit");
+    await page.waitForTimeout(700);
+    await page.locator("#decline").click();
+    await page.locator("#known .quiet.bad").click();
+    await page.locator("dialog[open]").waitFor();
+    await isTranslated(desk, "the question whether to forget");
   });
 }

@@ -89,6 +89,37 @@ for (const { width, height, ...tastes } of SHAPES) {
   });
 }
 
+for (const { width, height, ...tastes } of SHAPES) {
+  test(`known devices are accessible at ${width} px, ${tastes.colorScheme}`, async () => {
+    const look = { viewport: { width, height }, ...tastes };
+    const desk = await here.desk(await here.context(look));
+    const phone = await here.phone(await desk.opens("one_time"), await here.context(look));
+    await phone.asksAndWaits("A phone");
+    await desk.hears();
+    await desk.page.getByLabel("Remember this device").check();
+    await desk.page.getByLabel("Your name for it").fill("w".repeat(64));
+    await isSound(desk, "the choice to remember");
+    await desk.approves(phone);
+    await Promise.all([desk.isConnected(), phone.isConnected()]);
+    await isSound(desk, "the known devices");
+    await phone.press("End connection");
+    await phone.sees("Connect without a code");
+    await isSound(phone, "the known hosts");
+    await phone.page.reload();
+    await phone.page.getByRole("button", { name: /^Connect to/ }).click();
+    await desk.sees("wants to connect again");
+    await desk.hears();
+    await isSound(desk, "the question about a known device");
+    await desk.page.evaluate(() => {
+      const name = Object.keys(localStorage).find((each) => each.startsWith("proxim.devices."));
+      localStorage.setItem(name, JSON.stringify(JSON.parse(localStorage.getItem(name)).map((device) => ({ ...device, policy: "auto" }))));
+    });
+    await desk.page.reload();
+    await desk.sees("has connected by itself");
+    await isSound(desk, "a visit without a question");
+  });
+}
+
 /** What each page loads at once of the code of sealed sessions: the host's page opens one, the guest's has no link yet. */
 const SEALS = { "/": ["/sdk/seal/index.js", "/sdk/seal/qr.js", "/vendor/qr.js", "/vendor/seal.js"], "/join": [] };
 

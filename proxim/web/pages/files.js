@@ -145,7 +145,9 @@ export function filesPane(session, whoAsks, flooded, place, answered) {
       const transfer = new Incoming(channel, flooded, refusal);
       const row = add(transfer);
       transfer.addEventListener("change", () => {
-        if (transfer.state === "offered") offers.add(transfer);
+        // The person has said so for this device.
+        if (transfer.state === "offered" && /** @type {any} */ (session).device?.takesFiles) transfer.accept();
+        else if (transfer.state === "offered") offers.add(transfer);
         else if (rows.has(row) && !row.element.isConnected) place(row.element);
       });
     },

@@ -2,6 +2,9 @@
 
 import { text } from "./text.js";
 
+/** Return the day of a time of `Date.now()`. @param {number} time */
+export const day = (time) => new Date(time).toLocaleDateString([], { dateStyle: "medium" });
+
 /** Return seconds as `0:39`, `12:05`, `3 h 20 min`, `2 d 4 h`. @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));

@@ -5,6 +5,7 @@ import { allowSound, offerNotifications } from "./attention.js";
 import { setOnline, shown } from "./code.js";
 import { actionButton, byId, fillText, onTimeJump, showReach } from "./dom.js";
 import { closeFor } from "./end.js";
+import { showDeviceNotice, showKnown, showVisit } from "./known.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { ownName, setOwnName, startOwnName } from "./own-name.js";
 import { codeOf, problem } from "./problem.js";
@@ -43,6 +44,15 @@ function start(accessToken) {
   const known = load("localStorage", ACCESS) ?? undefined;
   host = new Host(nodeUrl, { accessToken: accessToken ?? known });
   host.onsession = ({ session }) => welcome(session);
+  host.onvisit = ({ session, device }) => {
+    welcome(session);
+    const { id } = session;
+    if (device.policy === "auto") showVisit(session, async () => benches.get(id)?.leaves() ?? closeFor(session, "left"));
+  };
+  host.ondevicenotice = (event) => {
+    showDeviceNotice(event);
+    listDevices();
+  };
   host.onreachable = ({ online }) => {
     showReach(online);
     setOnline(online);
@@ -59,7 +69,8 @@ function start(accessToken) {
 async function begin() {
   byId("stage").hidden = false;
   const sessions = [...host.sessions.values()];
-  const waiting = sessions.find(({ status, prompt }) => status === "pending" && !prompt);
+  listDevices();
+  const waiting = sessions.find(({ status, prompt, device }) => status === "pending" && !prompt && !device);
   if (waiting) stage.show(waiting);
   else if (sessions.length > 0) stage.show(null);
   else stage.openWhenSeen();
@@ -71,21 +82,26 @@ async function begin() {
   }
 }
 
+/** Show the devices that this host knows. */
+const listDevices = () => showKnown(host).catch(() => {});
+
 /** Show a session that was opened or restored. @param {HostSession} session */
 function welcome(session) {
   addRow(session, () => open(session), async () => benches.get(session.id)?.leaves() ?? closeFor(session, "left"));
-  session.onprompt = (prompt) => comesSilently() || ask(prompt);
+  session.onprompt = (prompt) => comesSilently(prompt) || ask(prompt);
   session.onnotice = showNotice;
   session.oncontested = () => session.prompt || toast(text.contestedLater);
   session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);
   session.onapproved = () => {
+    // The device may be a new one, and was here now.
+    listDevices();
     const isAwaited = shown === session;
     const bench = openBench(session);
     if (isAwaited) stage.show(null);
     if (isAwaited) bench.show();
   };
   session.onover = ({ error }) => {
-    const isAwaited = shown === session || (!shown && wasApproved(session) && error.reason === "rejected");
+    const isAwaited = shown === session || (!shown && !session.device && wasApproved(session) && error.reason === "rejected");
     moveToEnded(session);
     const here = wasApproved(session) ? text.wrongNumber : wasDeclined(session) ? text.declinedHere : undefined;
     if (isAwaited && error.code === "session_ended") stage.replace(session, here);

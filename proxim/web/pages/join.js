@@ -4,6 +4,7 @@ import { Guest, remembered, seatFor } from "../proxim.js";
 import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, sentence, showLeft, showReach } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration } from "./format.js";
+import { notNow, showHosts } from "./hosts.js";
 import { ownName, setOwnName } from "./own-name.js";
 import { pictureOf } from "./pictures.js";
 import { codeOf, nextStep, problem, reasonWords } from "./problem.js";
@@ -86,12 +87,19 @@ function rejoin(seat) {
   begin(new Guest(seat), () => rejoin(seat));
 }
 
+/** Visit a host that knows this browser. @param {import("../proxim.js").Grant} grant */
+function visit(grant) {
+  const name = ownName();
+  const guest = new Guest(grant, { name });
+  begin(guest, () => visit(grant), name, grant);
+}
+
 /**
  * Ask by a link, or take the seat again.
  * @param {Guest} guest @param {() => void} again Tries again.
- * @param {string} [name] The name of the guest that asks; none for a seat.
+ * @param {string} [name] The name of the guest that asks; none for a seat. @param {import("../proxim.js").Grant} [grant]
  */
-function begin(guest, again, name) {
+function begin(guest, again, name, grant) {
   current = guest;
   whole = 0.1;
   useHere(tabOf(guest.id));
@@ -113,6 +121,8 @@ function begin(guest, again, name) {
   };
   guest.onover = ({ error }) => {
     leaveToOthers(tabOf(guest.id));
+    const later = grant && guest.type === null ? notNow(grant, codeOf(error)) : null;
+    if (later) return tell("host_offline", later.title, later.next, actionButton(text.tryAgain, again));
     showOver(error, again, name === undefined, guest === cancelled ? "cancelled" : endReason(guest));
   };
   // `onover` hears of a failure, too.
@@ -201,6 +211,7 @@ function tell(what, title, next, ...action) {
     const button = actionButton(text.rejoin, () => askAndRejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });
+  showHosts(nodeUrl, visit, what === "nothing");
   byId("seats").hidden = seats.length === 0;
   byId("seat-list").replaceChildren(...seats);
 }

@@ -89,7 +89,9 @@ export function moveToEnded(session) {
   const { over } = session;
   // A session goes on if this page lost the node, or was replaced.
   if (over?.code === "session_ended") {
-    noteEnded(session.id, String(session.type), session.deviceInfo?.name, endReason(session));
+    // A known device comes again under the same id.
+    const id = session.device ? `${session.id} ${session.createdAt}` : session.id;
+    noteEnded(id, String(session.type), session.deviceInfo?.name, endReason(session));
   }
   showCounts();
 }

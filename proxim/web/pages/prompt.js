@@ -3,7 +3,8 @@
 import { callForAttention } from "./attention.js";
 import { shown } from "./code.js";
 import { byId, everyTick, say, secondsTo, sentence, showLeft } from "./dom.js";
-import { duration } from "./format.js";
+import { day, duration } from "./format.js";
+import { offerToRemember, remembered } from "./known.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 
@@ -35,13 +36,17 @@ let isOpen = false;
 let openedAt = 0;
 /** @type {(() => void)[]} */
 let stops = [];
-/** @type {number[]} The times of a person's denials. */
+/** @type {{ at: number, by: string | undefined }[]} A person's denials, by the known device that asked, if it was one. */
 let denials = [];
 
-/** Return whether a person has denied so much that prompts have to wait in the list. */
-export function comesSilently() {
-  denials = denials.filter((at) => performance.now() - at < DENIALS.time);
-  return denials.length >= DENIALS.most;
+/**
+ * Return whether a person has denied so much that a prompt has to wait in the list: each known device for itself, and
+ * all others together.
+ * @param {Prompt} prompt
+ */
+export function comesSilently({ device }) {
+  denials = denials.filter(({ at }) => performance.now() - at < DENIALS.time);
+  return denials.filter(({ by }) => by === device?.id).length >= DENIALS.most;
 }
 
 /** Return whether a person has approved the guest: if the session is rejected then, the number was wrong. @param {HostSession} session */
@@ -66,13 +71,17 @@ function next() {
 
 /** @param {Prompt} prompt */
 function show(prompt) {
-  const { session, deviceInfo } = prompt;
+  const { session, deviceInfo, device } = prompt;
   const whole = Math.max(1, secondsTo(prompt.expiresAt));
   isOpen = true;
   openedAt = performance.now();
   number.value = "";
   byId("prompt-number").hidden = !needsNumber();
-  byId("prompt-title").replaceChildren(...titleOf(deviceInfo.name));
+  byId("prompt-title").replaceChildren(...titleOf(prompt));
+  byId("prompt-known").textContent = device ? text.knownDevice(day(device.since), day(device.lastSeen ?? device.since)) : "";
+  byId("prompt-known").hidden = byId("prompt-claim").hidden = false;
+  byId(device ? "prompt-claim" : "prompt-known").hidden = true;
+  offerToRemember(prompt.canRemember, deviceInfo.name);
   byId("prompt-type").textContent = session.type ? text.types[session.type].summary : "";
   byId("prompt-name").textContent = deviceInfo.name;
   byId("prompt-id").textContent = deviceInfo.id;
@@ -93,8 +102,9 @@ function show(prompt) {
   (needsNumber() ? number : byId("decline")).focus();
 }
 
-/** Return the question. A name that could pass for a number stands in the small print alone. @param {string} name */
-function titleOf(name) {
+/** Return the question. A name that could pass for a number stands in the small print alone. @param {Prompt} prompt */
+function titleOf({ device, deviceInfo: { name } }) {
+  if (device) return sentence(text.visitTitle, { name: device.name });
   if (!needsNumber()) return [text.promptTitlePlain];
   return HARMLESS.test(name) ? sentence(text.promptTitle, { name }) : [text.promptTitleOther];
 }
@@ -116,12 +126,14 @@ async function finish(answer) {
     // The card says it where it shows the next code.
     const isTold = /** @type {any} */ (error).code === "wrong_code" && prompt.session === shown;
     if (!prompt.session.over && !isTold) toastProblem("host")(error);
+    // The device could not be remembered, for example.
+    if (prompt.session.prompt && /** @type {any} */ (error).code !== "connection_lost") ask(prompt.session.prompt);
   }
 }
 
 function decline() {
   if (!isOpen || isDeaf()) return;
-  denials.push(performance.now());
+  denials.push({ at: performance.now(), by: waiting[0].device?.id });
   declined.add(waiting[0].session);
   finish((prompt) => prompt.decline());
 }
@@ -131,8 +143,9 @@ byId("prompt-form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   if (!isOpen || !isReady()) return;
   const code = needsNumber() ? number.value : undefined;
+  const remember = remembered();
   approved.add(waiting[0].session);
-  finish((prompt) => prompt.approve(code));
+  finish((prompt) => prompt.approve(code, { remember }));
 });
 number.addEventListener("input", () => {
   number.value = number.value.replace(/[^0-9]/g, "").slice(0, 3);
@@ -156,7 +169,7 @@ document.addEventListener(
     else if (event.key === "Escape") {
       event.preventDefault();
       decline();
-    } else if (/^[0-9]$/.test(event.key) && needsNumber()) {
+    } else if (/^[0-9]$/.test(event.key) && needsNumber() && document.activeElement !== byId("remember-name")) {
       // Wherever the digit was typed, it goes into the field.
       number.focus();
     }

@@ -1,0 +1,46 @@
+// The hosts that know this browser: it can ask them without a code.
+
+import { forgetGrant, grants } from "../proxim.js";
+import { actionButton, byId, el, sentence } from "./dom.js";
+import { day } from "./format.js";
+import { text } from "./text.js";
+
+/** @typedef {import("../proxim.js").Grant} Grant */
+
+/**
+ * List the hosts at a server, if there are any.
+ * @param {URL} nodeUrl @param {(grant: Grant) => void} visit
+ * @param {boolean} [isStart] Whether the person has not tried anything yet.
+ */
+export async function showHosts(nodeUrl, visit, isStart = false) {
+  const all = await grants(nodeUrl);
+  byId("hosts").hidden = all.length === 0;
+  if (isStart && all.length > 0) byId("over-title").textContent = text.hostsTitle;
+  if (isStart && all.length > 0) byId("over-next").textContent = text.hostsHint;
+  byId("hosts-title").hidden = isStart;
+  byId(isStart ? "over-next" : "over-action").after(byId("hosts"));
+  byId("host-list").replaceChildren(...all.map((grant) => rowOf(grant, nodeUrl, visit)));
+}
+
+/** @param {Grant} grant @param {URL} nodeUrl @param {(grant: Grant) => void} visit */
+function rowOf(grant, nodeUrl, visit) {
+  const again = actionButton("", () => visit(grant));
+  again.append(...sentence(text.visitHost, { host: grant.hostName }));
+  const forget = async () => {
+    await forgetGrant(grant);
+    await showHosts(nodeUrl, visit);
+    byId("over-title").focus();
+  };
+  const until = el("span", { class: "muted small", text: text.hostUntil(day(grant.end)) });
+  const remove = actionButton(text.forget, forget, "quiet bad", text.forgetOf(grant.hostName));
+  return el("li", {}, again, el("div", { class: "row" }, until, remove));
+}
+
+/**
+ * Return what to tell of a visit that did not come about, if it is for the time being: the grant stays.
+ * @param {Grant} grant @param {string} code The error's.
+ */
+export function notNow({ hostName }, code) {
+  if (!["unknown_session", "host_offline", "session_ended", "token_used", "link_lapsed"].includes(code)) return null;
+  return { title: text.awayNow(hostName), next: code === "token_used" ? text.busyNow : text.awayNowNext };
+}

@@ -1,0 +1,155 @@
+// Known devices on the pages: a person remembers a device, and it comes back without a code.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { world } from "./lib/world.js";
+
+const here = world();
+
+/** Return a desktop and a phone that it remembers; they are connected. */
+async function acquainted({ days = "30", files = false } = {}) {
+  const desk = await here.desk();
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits("Ada’s phone");
+  await desk.hears();
+  await desk.page.getByLabel("Remember this device").check();
+  assert.equal(await desk.page.getByLabel("Your name for it").inputValue(), "Ada’s phone");
+  // A digit that is typed there is not one of the number.
+  await desk.page.getByLabel("Your name for it").fill("");
+  await desk.page.getByLabel("Your name for it").pressSequentially("My phone 2");
+  await desk.page.getByLabel("For how long?").selectOption(days);
+  if (files) await desk.page.getByLabel("Always take files").check();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  return { desk, phone };
+}
+
+/** End the connection, and wait until both pages say so. */
+async function theyPart({ desk, phone }) {
+  await phone.press("End connection");
+  await phone.sees("The connection has ended");
+  await desk.ended("The other device ended it.");
+}
+
+const again = (phone) => phone.page.getByRole("button", { name: /^Connect to .* again$/ });
+
+/** Answer the question about a known device. */
+async function letsIn(desk) {
+  await desk.page.getByRole("heading", { name: "My phone 2 wants to connect again. Let it in?" }).waitFor();
+  await desk.page.waitForTimeout(700);
+  await desk.press("Approve");
+}
+
+test("a phone that paired once comes back with one tap on either side, also after a restart of the server", async () => {
+  const { desk, phone } = await acquainted();
+  await desk.page.locator("#known li", { hasText: "My phone 2" }).getByText(/^known since /).waitFor();
+  await theyPart({ desk, phone });
+  await here.node.crash();
+  await Promise.all([desk.page.reload(), phone.page.reload()]);
+  await desk.isOnline();
+  await again(phone).click();
+  await phone.sees("The other person sees your request now");
+  await letsIn(desk);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  await desk.sees("My phone 2");
+  await phone.says("here again");
+  await desk.sees("here again");
+});
+
+test("a device is not remembered unless the person says so, and the choice is for sealed connections", async () => {
+  const desk = await here.desk();
+  const phone = await here.phone(await desk.opens("one_time"));
+  await phone.asksAndWaits();
+  await desk.hears();
+  assert.ok(!(await desk.page.getByLabel("Remember this device").isChecked()));
+  await desk.approves(phone);
+  await phone.isConnected();
+  assert.ok(await desk.page.locator("#known").isHidden());
+  await phone.press("End connection");
+  await phone.sees("The connection has ended");
+  assert.ok(await phone.page.locator("#hosts").isHidden());
+});
+
+test("a forgotten device is told so while it is there, and finds nobody later", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  await again(phone).click();
+  await letsIn(desk);
+  await phone.isConnected();
+  await desk.press("Forget My phone 2");
+  await desk.page.getByRole("dialog").getByRole("button", { name: "Forget", exact: true }).click();
+  await phone.sees("The other device does not know this browser any more.");
+  assert.ok(await desk.page.locator("#known").isHidden());
+  await phone.page.reload();
+  await phone.sees("Scan a code first");
+  assert.ok(await phone.page.locator("#hosts").isHidden());
+});
+
+test("a computer that is away is not reachable now, and the phone can try again", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  await desk.page.goto("about:blank");
+  await again(phone).click();
+  await phone.sees(/can’t be reached now$/);
+  await desk.page.goto(here.node.url);
+  await desk.isOnline();
+  await phone.press("Try again");
+  await letsIn(desk);
+  await phone.isConnected();
+});
+
+test("files of a device that a person trusts come without a question", async () => {
+  const { desk, phone } = await acquainted({ files: true });
+  await theyPart({ desk, phone });
+  await again(phone).click();
+  await letsIn(desk);
+  await phone.isConnected();
+  await phone.page.locator('input[type="file"]:not([capture])').first().setInputFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+  await desk.file("a.txt").getByText("Complete").waitFor();
+  await desk.page.locator("#known").getByLabel("Always take files").uncheck();
+  await desk.page.waitForFunction(() => {
+    const name = Object.keys(localStorage).find((each) => each.startsWith("proxim.devices."));
+    return JSON.parse(localStorage.getItem(name)).every(({ takesFiles }) => !takesFiles);
+  });
+  await phone.page.locator('input[type="file"]:not([capture])').first().setInputFiles({ name: "b.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+  await desk.offer("b.txt").waitFor();
+});
+
+test("a visit that nobody was asked about shows a notice, and can be cut off", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  // As a page of the same origin that is not the server's would choose.
+  await desk.page.evaluate(() => {
+    const name = Object.keys(localStorage).find((each) => each.startsWith("proxim.devices."));
+    localStorage.setItem(name, JSON.stringify(JSON.parse(localStorage.getItem(name)).map((device) => ({ ...device, policy: "auto" }))));
+  });
+  await desk.page.reload();
+  await desk.isOnline();
+  await again(phone).click();
+  await phone.isConnected();
+  await desk.sees("has connected by itself");
+  await desk.press("Disconnect");
+  await phone.sees("The other device ended it.");
+  await desk.page.locator("#visits").getByText("has connected by itself").waitFor({ state: "detached" });
+});
+
+test("after two denials a known device has to wait in the list, and others not", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  for (let count = 0; count < 2; count += 1) {
+    await again(phone).click();
+    await desk.page.getByRole("heading", { name: /wants to connect again/ }).waitFor();
+    await desk.page.waitForTimeout(700);
+    await desk.press("Decline");
+    await phone.sees("The other person declined");
+  }
+  await again(phone).click();
+  await desk.page.locator("#list").getByText("asking").waitFor();
+  assert.equal(await desk.page.getByRole("dialog").count(), 0);
+  await desk.press("Answer");
+  await letsIn(desk);
+  await phone.isConnected();
+  const other = await here.phone(await desk.opens("one_time"));
+  await other.asksAndWaits("A stranger");
+  await desk.page.getByRole("dialog").waitFor();
+});
