@@ -10,6 +10,9 @@ import time
 
 import trio
 
+TEXT, PING, PONG = 0x81, 0x89, 0x8A
+"""The first bytes of whole frames of these kinds."""
+
 _HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -17,12 +20,16 @@ _HANDSHAKE = (
 
 
 class Wire:
-    """One connection. What is read is kept as (moment, payload), in order."""
+    """One connection. What is read is kept as (moment, payload), in order.
+
+    Pings are answered while the connection is read.
+    """
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._rest = b""
         self._heard: list[tuple[float, bytes]] = []
+        self._pings: list[bytes] = []
 
     @classmethod
     async def dial(cls, host: str, port: int, path: str = "/ws") -> Wire:
@@ -36,7 +43,7 @@ class Wire:
         return wire
 
     async def say(self, **message: object) -> None:
-        await self._stream.send_all(text_frame(json.dumps(message).encode()))
+        await self._stream.send_all(frame(TEXT, json.dumps(message).encode()))
 
     async def hear(self, kind: str) -> dict:
         """The next message of a kind; others before it are passed over, errors raise."""
@@ -51,6 +58,8 @@ class Wire:
         """The next message, and the moment (wall clock) at which it was read."""
         while not self._heard:
             self._split()
+            while self._pings:
+                await self._stream.send_all(frame(PONG, self._pings.pop()))
             if not self._heard:
                 data = await self._stream.receive_some(65_536)
                 assert data, "the node closed the connection"
@@ -67,15 +76,17 @@ class Wire:
                 size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if len(data) < start + size:
                 break
-            if data[at] == 0x81:
+            if data[at] == TEXT:
                 self._heard.append((now, data[start : start + size]))
+            elif data[at] == PING:
+                self._pings.append(data[start : start + size])
             at = start + size
         self._rest = data[at:]
 
 
-def text_frame(payload: bytes) -> bytes:
+def frame(first: int, payload: bytes) -> bytes:
     """A masked frame; with a mask of zeros the payload stands in it as it is."""
     size = len(payload)
     if size < 126:
-        return b"\x81%c\0\0\0\0%b" % (0x80 | size, payload)
-    return b"\x81\xfe%b\0\0\0\0%b" % (size.to_bytes(2, "big"), payload)
+        return b"%c%c\0\0\0\0%b" % (first, 0x80 | size, payload)
+    return b"%c\xfe%b\0\0\0\0%b" % (first, size.to_bytes(2, "big"), payload)
