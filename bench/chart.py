@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report import BASE, NAMES, OURS, Whole, ratio
+from report import BASE, NAMES, OURS, Whole, ratio, shown
 
 SHOWN = {
     "relay per_second: candidate, 50 pairs, closed loop": "candidates, one at a time",
@@ -44,13 +44,13 @@ def draw(whole: Whole) -> str:
         for row, server in enumerate(SERVERS):
             share, y = ratio(whole, measure, server), top + row * BAR
             kind = {OURS: "ours", BASE: "base"}.get(server, "other")
-            long = min(share, MOST) * scale
+            long = min(share or 0, MOST) * scale
             parts += [
                 f'<text x="{LEFT - 6}" y="{y + 10}" text-anchor="end" class="small">'
                 f"{server}</text>",
                 f'<rect x="{LEFT}" y="{y + 1}" width="{long:.1f}" height="{BAR - 2}" '
                 f'class="{kind}"/>',
-                f'<text x="{LEFT + long + 5:.1f}" y="{y + 10}" class="small">{share:.2f}</text>',
+                f'<text x="{LEFT + long + 5:.1f}" y="{y + 10}" class="small">{shown(share)}</text>',
             ]
     parts += [
         f'<line class="one" x1="{one:.1f}" x2="{one:.1f}" y1="24" y2="{height - 18}"/>',
