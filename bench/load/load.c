@@ -5,9 +5,14 @@
  *   load HOST PORT SCRIPT hold       count=1000 at_once=64       connects, then waits for stdin to end
  *   load HOST PORT SCRIPT relay      pairs=50 window=1 payload=FILE seconds=2 pid=SERVER
  *   load HOST PORT SCRIPT cycles     at_once=16 payload=FILE seconds=2 pid=SERVER
+ *   load HOST PORT SCRIPT approvals  rate=50 count=200 payload=FILE pid=SERVER
+ *   load HOST PORT SCRIPT storm      pairs=5000 pid=SERVER
  *
  * Prints one line of JSON. In `relay` each direction of each pair has `window` signals on the way:
- * for each that comes, its sender sends another. It is a closed loop, then.
+ * for each that comes, its sender sends another. It is a closed loop, then. `approvals` is an open
+ * one: a pairing begins `rate` times a second, however long the others take, and the time is that of
+ * [ask] (or [signal], where nobody is asked). In `storm` all connections of all pairs are cut off,
+ * and after GAP seconds all come back at once; the time is that until the last one is there.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +30,7 @@
 enum { EVENTS = 512, SAMPLES = 1 << 22, TEXT = 1, CLOSING = 8, PING = 9, PONG = 10 };
 static const double WARM_UP = 0.3;
 static const double PATIENCE = 60;
+static const double GAP = 2;
 
 struct runner {
     struct wire wires[SIDES];
@@ -44,8 +50,8 @@ static struct {
     struct script script;
     const char *mode, *payload;
     int count, at_once, pairs, window, pid;
-    double seconds;
-} options = {.payload = "null", .count = 1, .at_once = 1, .pairs = 1, .window = 1, .seconds = 1};
+    double seconds, rate;
+} options = {.payload = "null", .count = 1, .at_once = 1, .pairs = 1, .window = 1, .seconds = 1, .rate = 1};
 
 static int poller, unique;
 static struct runner **ready; /* runners that reached the end of their section */
@@ -54,6 +60,9 @@ static float *samples;
 static size_t sample_count;
 static uint64_t signals;
 static int measuring, relaying;
+static struct section pairing; /* [pair], and [ask] where there is one */
+
+static const struct section *timed; /* the only section whose time counts, if there is one */
 
 static void keep_sample(uint64_t since, uint64_t now) {
     if (measuring && sample_count < SAMPLES) samples[sample_count++] = (float)(now - since) / 1000;
@@ -121,7 +130,7 @@ static void advance(struct runner *runner) {
         if (!is_over(runner, &runner->wires[step->side], step)) return;
         if (++runner->step == runner->section->count) {
             runner->done = 1;
-            keep_sample(runner->began, now_ns());
+            if (!timed || runner->section == timed) keep_sample(runner->began, now_ns());
             ready[ready_count++] = runner;
             return;
         }
@@ -253,6 +262,10 @@ static void take_through(const struct section *section, int count) {
     turn_until_ready(count);
 }
 
+static void append(struct section *section, const struct section *more) {
+    for (int i = 0; i < more->count; i++) section->steps[section->count++] = more->steps[i];
+}
+
 /* -- what is measured -------------------------------------------------------------------- */
 
 /* Seconds of CPU that the server has used, of all its threads. */
@@ -284,7 +297,9 @@ static int by_size(const void *one, const void *other) {
 }
 
 static double percentile(double part) {
-    return sample_count ? samples[(size_t)(part * (double)(sample_count - 1))] : 0;
+    if (!sample_count) return 0;
+    size_t rank = (size_t)(part * (double)sample_count + .999999);
+    return samples[rank ? rank - 1 : 0];
 }
 
 static void report(const char *unit, double count, double seconds, double cpu, double own) {
@@ -317,7 +332,7 @@ static void measure(const char *unit, void (*each_turn)(void), const uint64_t *c
 
 static void run_relay(void) {
     options.at_once = 16;
-    take_through(&options.script.pair, options.pairs);
+    take_through(&pairing, options.pairs);
     for (int i = 0; i < options.pairs; i++) prepare_relay(ready[i]);
     relaying = 1;
     uint64_t now = now_ns();
@@ -361,17 +376,83 @@ static void start_anew(void) {
     }
 }
 
-static void append(struct section *section, const struct section *more) {
-    for (int i = 0; i < more->count; i++) section->steps[section->count++] = more->steps[i];
-}
-
 static void run_cycles(void) {
-    append(&whole, &options.script.pair);
+    append(&whole, &pairing);
     append(&whole, &options.script.signal);
     append(&whole, &options.script.end);
     ready = calloc((size_t)options.at_once + 1, sizeof *ready);
     for (int i = 0; i < options.at_once; i++) begin(fresh_runner(NULL), &whole);
     measure("cycles", start_anew, &cycles);
+}
+
+/* From one section to the next; only what is asked is measured. Returns how many are through. */
+static int go_on(const struct section *asked) {
+    int through = 0;
+    while (ready_count) {
+        struct runner *runner = ready[--ready_count];
+        if (runner->section == &options.script.end) {
+            through++;
+        } else if (runner->section == asked) {
+            begin(runner, &options.script.end);
+        } else {
+            runner->began = now_ns();
+            begin(runner, asked);
+        }
+    }
+    return through;
+}
+
+static void run_approvals(void) {
+    const struct section *asked = options.script.ask.count ? &options.script.ask : &options.script.signal;
+    ready = calloc((size_t)options.count + 1, sizeof *ready);
+    timed = asked;
+    measuring = 1;
+    uint64_t began = now_ns(), end = began + (uint64_t)((options.count / options.rate + PATIENCE) * 1e9);
+    double cpu = server_cpu(), own = own_cpu();
+    for (int begun = 0, through = 0; through < options.count;) {
+        double due = begun / options.rate - (double)(now_ns() - began) / 1e9;
+        if (begun < options.count && due <= 0) {
+            begin(fresh_runner(NULL), &options.script.pair);
+            begun++;
+        } else {
+            turn(begun == options.count || due > .1 ? 100 : (int)(due * 1e3));
+        }
+        through += go_on(asked);
+        if (now_ns() > end) die("%d of %d got there in time", through, options.count);
+    }
+    double seconds = (double)(now_ns() - began) / 1e9;
+    report("approvals", options.count, seconds, server_cpu() - cpu, own_cpu() - own);
+}
+
+static struct section of_side(const struct section *section, int side) {
+    struct section only = {.count = 0};
+    for (int i = 0; i < section->count; i++)
+        if (section->steps[i].side == side) only.steps[only.count++] = section->steps[i];
+    return only;
+}
+
+static void run_storm(void) {
+    struct section back[SIDES] = {of_side(&options.script.comeback, 0), of_side(&options.script.comeback, 1)};
+    options.at_once = 16;
+    take_through(&pairing, options.pairs);
+    struct runner **pairs = ready;
+    for (int i = 0; i < options.pairs; i++)
+        for (int side = 0; side < SIDES; side++) wire_close(&pairs[i]->wires[side]);
+    run_for(GAP, NULL);
+    ready = calloc((size_t)options.pairs * SIDES + 1, sizeof *ready);
+    ready_count = 0;
+    measuring = 1;
+    uint64_t began = now_ns();
+    double cpu = server_cpu(), own = own_cpu();
+    for (int i = 0; i < options.pairs; i++)
+        for (int side = 0; side < SIDES; side++) {
+            struct runner *runner = fresh_runner(NULL);
+            runner->variables = pairs[i]->variables;
+            begin(runner, &back[side]);
+        }
+    turn_until_ready(options.pairs * SIDES);
+    double seconds = (double)(now_ns() - began) / 1e9;
+    report("clients", options.pairs * SIDES, seconds, server_cpu() - cpu, own_cpu() - own);
 }
 
 /* -- the command line -------------------------------------------------------------------- */
@@ -395,15 +476,18 @@ static void read_option(const char *option) {
     else if (!strncmp(option, "pairs=", 6)) options.pairs = atoi(value);
     else if (!strncmp(option, "window=", 7)) options.window = atoi(value);
     else if (!strncmp(option, "pid=", 4)) options.pid = atoi(value);
+    else if (!strncmp(option, "rate=", 5)) options.rate = atof(value);
     else if (!strncmp(option, "seconds=", 8)) options.seconds = atof(value);
     else if (!strncmp(option, "payload=", 8)) options.payload = whole_file(value);
     else die("no such option: %s", option);
 }
 
 int main(int count, char **arguments) {
-    if (count < 5) die("HOST PORT SCRIPT handshakes|hold|relay|cycles [name=value]...");
+    if (count < 5) die("HOST PORT SCRIPT handshakes|hold|relay|cycles|approvals|storm [name=value]...");
     options.target = (struct target){arguments[1], atoi(arguments[2])};
     script_load(&options.script, arguments[3]);
+    append(&pairing, &options.script.pair);
+    append(&pairing, &options.script.ask);
     options.mode = arguments[4];
     for (int i = 5; i < count; i++) read_option(arguments[i]);
     samples = malloc(SAMPLES * sizeof *samples);
@@ -412,6 +496,8 @@ int main(int count, char **arguments) {
     else if (!strcmp(options.mode, "handshakes")) run_handshakes();
     else if (!strcmp(options.mode, "hold")) hold();
     else if (!strcmp(options.mode, "cycles")) run_cycles();
+    else if (!strcmp(options.mode, "approvals")) run_approvals();
+    else if (!strcmp(options.mode, "storm")) run_storm();
     else die("no such mode: %s", options.mode);
     return 0;
 }

@@ -11,8 +11,10 @@
 static struct section *section_named(struct script *script, const char *name) {
     if (!strcmp(name, "[connection]")) return &script->connection;
     if (!strcmp(name, "[pair]")) return &script->pair;
+    if (!strcmp(name, "[ask]")) return &script->ask;
     if (!strcmp(name, "[signal]")) return &script->signal;
     if (!strcmp(name, "[end]")) return &script->end;
+    if (!strcmp(name, "[comeback]")) return &script->comeback;
     die("no such section: %s", name);
     return NULL;
 }

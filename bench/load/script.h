@@ -20,7 +20,7 @@ struct section {
 };
 
 struct script {
-    struct section connection, pair, signal, end;
+    struct section connection, pair, ask, signal, end, comeback;
 };
 
 struct variable {
