@@ -134,7 +134,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[Running]:
+def running(server: Server, core: int = SERVER_CORE) -> Iterator[Running]:
     """Start a server on a core of its own, and stop it in the end."""
     port = free_port()
     began = time.perf_counter()
@@ -142,7 +142,7 @@ def running(server: Server) -> Iterator[Running]:
         [str(part) for part in server.command(port)],
         env={**ENVIRONMENT, **server.environment(port)},
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     try:
         yield Running(server, port, process.pid, wait_for(process, port) - began)
@@ -174,3 +174,9 @@ def resident(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"no memory is told of {pid}")
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds of CPU that a process has used, in the program and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
