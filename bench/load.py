@@ -18,7 +18,8 @@ Figures = dict[str, float]
 def _command(target: Running, mode: str, options: dict[str, object]) -> list[str]:
     options = {"pid": target.pid, **options}
     if "payload" in options:
-        options["payload"] = BENCH / "payloads" / PAYLOADS[str(options["payload"])]
+        name = str(options["payload"])
+        options["payload"] = BENCH / "payloads" / PAYLOADS.get(name, name)
     given = [f"{name}={value}" for name, value in options.items()]
     return [
         *(str(BUILD / "load"), HOST, str(target.port), str(target.server.protocol), mode),
@@ -27,7 +28,10 @@ def _command(target: Running, mode: str, options: dict[str, object]) -> list[str
 
 
 def load(target: Running, mode: str, **options: object) -> Figures:
-    """Run the load to its end, and give what it measured."""
+    """Run the load to its end, and give what it measured.
+
+    A payload is one of ``PAYLOADS``, or a whole path.
+    """
     done = subprocess.run(
         _command(target, mode, options),
         capture_output=True,

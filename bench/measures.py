@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from itertools import product
 
+import sealed
 import sessions
+import tls
 from load import PAYLOADS, held, load
-from report import GROWN
-from servers import BARE, PROXIM, Running, Server, resident, running
+from report import APPROVAL, BACK, GROWN, SEALED, TLS
+from servers import BARE, LIFTED, PEERJS, PROXIM, WS, Running, Server, proxim, resident, running
 
 Figure = tuple[str, str, float]
 """The name of the measure, of the server, and the value."""
@@ -17,6 +19,9 @@ Figure = tuple[str, str, float]
 WINDOWS = {1: "closed loop", 16: "16 in flight"}
 AMONG_MANY = 1000
 """Connections, and expiries, that are measured while very many sessions are there besides."""
+
+RETURNING = PROXIM._replace(command=proxim(*LIFTED, "--one-time-grace", "60"))
+"""A node that waits for the clients of its sessions until all can be back."""
 
 SETTLE = 0.1
 """Seconds in which a server sees to the connections that the last measure left behind."""
@@ -58,6 +63,40 @@ def cycles(targets: list[Running], seconds: float) -> Iterator[Figure]:
         yield "cycles per second", target.server.name, told["per_second"]
         yield "cycles p50_us", target.server.name, told["p50_us"]
         time.sleep(SETTLE)
+
+
+def approvals(targets: list[Running], rate: int, seconds: float) -> Iterator[Figure]:
+    """From a guest's request until both sides know that it is approved, in an open loop."""
+    for target in targets:
+        if target.server not in (PROXIM, PEERJS, WS):
+            continue
+        count = max(1, int(rate * seconds))
+        told = load(target, "approvals", rate=rate, count=count, payload="SDP")
+        for figure in ("p50_us", "p99_us"):
+            yield f"{APPROVAL}{figure}: {rate} a second", target.server.name, told[figure]
+        time.sleep(SETTLE)
+
+
+def storm(count: int) -> Iterator[Figure]:
+    """All clients of a server lose their connections, and come back at once."""
+    for server in (RETURNING, PEERJS):
+        with running(server) as target:
+            told = load(target, "storm", pairs=count // 2)
+        yield f"{BACK}until {count} are there, ms", server.name, count / told["per_second"] * 1e3
+        yield f"{BACK}CPU of each of {count}, µs", server.name, told["cpu_us"]
+
+
+def secured(seconds: float) -> Iterator[Figure]:
+    """What TLS costs."""
+    for what, way, server, cpu in tls.costs(seconds):
+        yield f"{TLS}{what}: {way}", server, cpu
+
+
+def sealing(seconds: float) -> Iterator[Figure]:
+    """How often the node relays a sealed SDP, and a plain text as long."""
+    for kind, rates in sealed.at_the_node(2, seconds).items():
+        for rate in rates:
+            yield f"{SEALED}{kind}", PROXIM.name, rate
 
 
 def idle_memory(servers: list[Server], count: int) -> Iterator[Figure]:

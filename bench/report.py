@@ -20,6 +20,16 @@ NAMES = (OURS, BASE, "ws relay", "y-webrtc", "websockets relay", CEILING)
 GROWN = "growth, "
 """What begins the name of a measure that is taken of a node with many sessions in it."""
 
+APPROVAL, BACK, TLS, SEALED = (
+    "approval ",
+    "clients come back, ",
+    "TLS, CPU of ",
+    "relay of an SDP, ",
+)
+"""What begins the names of measures of these kinds."""
+
+NOT_MEASURED = "Not measured yet: the next `make bench` does."
+
 Whole = dict[str, Any]
 
 
@@ -50,9 +60,13 @@ def ratio(whole: Whole, measure: str, server: str, base: str = BASE) -> float | 
 
     A round in which the base is 0, on a very busy machine, has none; None if no round has one.
     """
-    figures = whole["results"][measure]
-    rounds = zip(figures[server], figures[base], strict=True)
-    ratios = [one / other for one, other in rounds if other]
+    return between(whole, (measure, server), (measure, base))
+
+
+def between(whole: Whole, one: tuple[str, str], other: tuple[str, str]) -> float | None:
+    """Return the same for any two measures, each of any server."""
+    figures, bases = (whole["results"][measure][server] for measure, server in (one, other))
+    ratios = [figure / base for figure, base in zip(figures, bases, strict=True) if base]
     return median(ratios) if ratios else None
 
 
@@ -157,6 +171,58 @@ def growth(whole: Whole) -> str:
             counts.append(count)
     heads = [f"{int(count.split()[0]):,} sessions" for count in counts]
     return table(["", *heads], [[kind, *cells] for kind, cells in rows.items()])
+
+
+def approvals(whole: Whole) -> str:
+    """From a guest's request until both sides know of the approval."""
+    prefix, names = f"{APPROVAL}p50_us: ", (OURS, BASE, "ws relay")
+    rows = []
+    for measure in _measures(whole, prefix):
+        late = measure.replace("p50", "p99")
+        row = [measure.removeprefix(prefix)]
+        for name in names:
+            row += [f"{value(whole, each, name) / 1000:.2f}" for each in (measure, late)]
+        rows.append(row)
+    if not rows:
+        return NOT_MEASURED
+    figures = [f"{name}, {figure}" for name in names for figure in ("p50", "p99")]
+    return table(["pairings, ms", *figures], rows)
+
+
+def storm(whole: Whole) -> str:
+    """Many clients that come back at once."""
+    rows = [
+        [
+            measure.removeprefix(BACK),
+            *[f"{value(whole, measure, name):,.0f}" for name in (OURS, BASE)],
+            f"**{shown(ratio(whole, measure, OURS))}**",
+        ]
+        for measure in _measures(whole, BACK)
+    ]
+    return table(["clients", OURS, BASE, "ratio"], rows) if rows else NOT_MEASURED
+
+
+def secured(whole: Whole) -> str:
+    """What TLS costs a server, as ratios of its CPU time."""
+    rows = []
+    for measure in _measures(whole, TLS):
+        what, _, way = measure.removeprefix(TLS).partition(": ")
+        if way == "tls":
+            plain = f"{TLS}{what}: plain"
+            shares = [
+                shown(between(whole, (measure, name), (plain, name))) for name in (OURS, BASE)
+            ]
+            rows.append([what, *shares, f"**{shown(ratio(whole, measure, OURS))}**"])
+    head = ["CPU", f"{OURS}, wss to ws", f"{BASE}, wss to ws", f"wss, {OURS} to {BASE}"]
+    return table(head, rows) if rows else NOT_MEASURED
+
+
+def sealing(whole: Whole) -> str:
+    """How often a sealed signal is relayed while a plain one is relayed once."""
+    if f"{SEALED}sealed" not in whole["results"]:
+        return NOT_MEASURED
+    share = between(whole, (f"{SEALED}sealed", OURS), (f"{SEALED}plain", OURS))
+    return f"In the run of the tables above: {shown(share)} times."
 
 
 def goals(whole: Whole) -> list[Goal]:
@@ -272,8 +338,12 @@ def text(whole: Whole) -> str:
         ("Signals per second, as a ratio to PeerJS's server", throughput(whole)),
         ("Handshakes, and whole pairings from the first to the last byte", rates(whole)),
         ("A signal's way", latency(whole)),
+        ("From a guest's request until both know of the approval", approvals(whole)),
+        ("Clients that come back at once", storm(whole)),
+        ("TLS", secured(whole)),
         ("Costs", costs(whole)),
         ("Sessions", own(whole)),
+        ("A sealed signal to a plain one", sealing(whole)),
         ("Growth", growth(whole)),
         ("Goals", goal_table(whole)),
     ]

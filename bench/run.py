@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import sys
 import time
 from collections import defaultdict
@@ -40,10 +41,33 @@ class Plan(NamedTuple):
     idle: tuple[int, ...]
     sessions: int
     growth: tuple[int, ...]
+    approvals: tuple[tuple[int, float], ...]
+    """How many a second, and for how many seconds."""
+    returning: int
 
 
-FULL = Plan(3, (1, 50, 500), 0.4, 4000, (1000, 10_000), 10_000, (100, 1000, 10_000, 100_000))
-QUICK = Plan(1, (50,), 0.2, 500, (500,), 1000, (100, 500))
+FULL = Plan(
+    rounds=3,
+    pairs=(1, 50, 500),
+    seconds=0.4,
+    handshakes=4000,
+    idle=(1000, 10_000),
+    sessions=10_000,
+    growth=(100, 1000, 10_000, 100_000),
+    approvals=((1, 20.0), (50, 4.0)),
+    returning=10_000,
+)
+QUICK = Plan(
+    rounds=1,
+    pairs=(50,),
+    seconds=0.2,
+    handshakes=500,
+    idle=(500,),
+    sessions=1000,
+    growth=(100, 500),
+    approvals=((1, 1.0), (50, 0.5)),
+    returning=400,
+)
 
 Results = dict[str, dict[str, list[float]]]
 
@@ -63,6 +87,11 @@ def one_round(plan: Plan, number: int) -> Iterator[measures.Figure]:
             yield from measures.relay(targets, *cell, plan.seconds)
         yield from measures.handshakes(targets, plan.handshakes)
         yield from measures.cycles(targets, plan.seconds)
+        for rate, seconds in plan.approvals:
+            yield from measures.approvals(targets, rate, seconds)
+    yield from measures.storm(plan.returning)
+    yield from measures.secured(plan.seconds)
+    yield from measures.sealing(plan.seconds)
     yield from measures.idle_memory(servers, plan.idle[0])
     yield from measures.pending_sessions(plan.sessions)
     yield from measures.expiry(plan.sessions)
@@ -83,6 +112,16 @@ def run(plan: Plan) -> Results:
     keep(measures.growth(plan.growth, plan.seconds))
     print(file=sys.stderr)
     return results
+
+
+def raise_descriptors() -> int:
+    """Allow each process as many connections as the system does; return how many clients that is.
+
+    A node keeps a fifth of them for other things than connections.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most * 4 // 5 // 100 * 100
 
 
 def machine() -> dict[str, object]:
@@ -117,7 +156,9 @@ def main() -> None:
     build()
     os.sched_setaffinity(0, {LOAD_CORE})
     plan = QUICK if options.quick else FULL
-    plan = plan._replace(rounds=options.rounds or plan.rounds)
+    plan = plan._replace(
+        rounds=options.rounds or plan.rounds, returning=min(plan.returning, raise_descriptors())
+    )
     began = time.monotonic()
     results = run(plan)
     whole = {"machine": machine(), "plan": plan._asdict(), "results": results}

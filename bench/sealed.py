@@ -41,26 +41,26 @@ def two_sides() -> tuple[SealedPeer, SealedPeer]:
     return host, guest
 
 
-def write_payloads() -> tuple[str, str]:
-    """Write a sealed SDP and a plain text of equal length; return the names for the load."""
+def write_payloads() -> dict[str, Path]:
+    """Write a sealed SDP and a plain text of equal length; return where they are."""
     sdp = (BENCH / "payloads" / PAYLOADS["SDP"]).read_bytes().strip()
     sealed = json.dumps(two_sides()[0].seal(sdp), separators=(",", ":"))
     plain = json.dumps("x" * (len(sealed) - 2))
-    for name, text in (("plain", plain), ("sealed", sealed)):
-        path = BUILD / f"{name}.json"
-        path.write_text(text)
-        PAYLOADS[name] = str(path)
-    return "plain", "sealed"
+    paths = {name: BUILD / f"{name}.json" for name in ("plain", "sealed")}
+    paths["plain"].write_text(plain)
+    paths["sealed"].write_text(sealed)
+    return paths
 
 
 def at_the_node(rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the signals per second that the node relays of each payload, by round."""
     told: dict[str, list[float]] = defaultdict(list)
-    names = write_payloads()
+    paths = write_payloads()
     with running(PROXIM) as target:
         for number in range(rounds):
-            for name in names if number % 2 else reversed(names):
-                options = {"pairs": PAIRS, "window": WINDOW, "payload": name, "seconds": seconds}
+            for name in paths if number % 2 else reversed(paths):
+                options = {"pairs": PAIRS, "window": WINDOW, "payload": paths[name]}
+                options["seconds"] = seconds
                 told[name].append(load(target, "relay", **options)["per_second"])
     return told
 

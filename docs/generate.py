@@ -245,7 +245,10 @@ def metrics_table() -> str:
 def measurements() -> dict[str, str]:
     """What `make bench` measured last, as it is kept beside the benchmark."""
     whole = json.loads((BENCH / "results.json").read_text(encoding="utf-8"))
-    kinds = ("ceiling", "machine", "throughput", "latency", "rates", "costs", "own", "growth")
+    kinds = (
+        *("ceiling", "machine", "throughput", "latency", "rates", "costs", "own", "growth"),
+        *("approvals", "storm", "secured", "sealing"),
+    )
     tables = {f"bench-{kind}": getattr(report, kind)(whole) for kind in kinds}
     return {**tables, "bench-goals": report.goal_table(whole)}
 
