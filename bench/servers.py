@@ -113,7 +113,10 @@ def build() -> None:
             sys.exit(f"the benchmark needs {tool}")
     BUILD.mkdir(exist_ok=True)
     source = BENCH / "load"
-    for program, parts in (("load", ["load", "wire", "script"]), ("bare", ["bare", "wire"])):
+    for program, parts in (
+        ("load", ["load", "runner", "wire", "script"]),
+        ("bare", ["bare", "wire"]),
+    ):
         files = [source / f"{part}.c" for part in parts]
         subprocess.run(["cc", "-O2", "-Wall", "-o", BUILD / program, *files], check=True)
     wanted = (BENCH / "peers" / "package.json").read_text()
