@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report import BASE, NAMES, OURS, Whole, ratio, shown
+from figures import BASE, NAMES, OURS, Whole, ratio, shown
 
 SHOWN = {
     "relay per_second: candidate, 50 pairs, closed loop": "candidates, one at a time",

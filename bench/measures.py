@@ -9,8 +9,8 @@ from itertools import product
 import sealed
 import sessions
 import tls
+from figures import APPROVAL, BACK, GROWN, SEALED, TLS
 from load import PAYLOADS, held, load
-from report import APPROVAL, BACK, GROWN, SEALED, TLS
 from servers import BARE, LIFTED, PEERJS, PROXIM, WS, Running, Server, proxim, resident, running
 
 Figure = tuple[str, str, float]

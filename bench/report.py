@@ -9,81 +9,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import median
-from typing import Any, NamedTuple
 
-OURS, BASE, CEILING = "Proxim", "PeerJS", "bare C"
-NAMES = (OURS, BASE, "ws relay", "y-webrtc", "websockets relay", CEILING)
-
-GROWN = "growth, "
-"""What begins the name of a measure that is taken of a node with many sessions in it."""
-
-APPROVAL, BACK, TLS, SEALED = (
-    "approval ",
-    "clients come back, ",
-    "TLS, CPU of ",
-    "relay of an SDP, ",
+from figures import (
+    APPROVAL,
+    BACK,
+    BASE,
+    CEILING,
+    GROWN,
+    NAMES,
+    OURS,
+    SEALED,
+    TLS,
+    Whole,
+    between,
+    measures_of,
+    ratio,
+    shown,
+    table,
+    value,
+    worst,
 )
-"""What begins the names of measures of these kinds."""
+from goals import goal_table
 
 NOT_MEASURED = "Not measured yet: the next `make bench` does."
-
-Whole = dict[str, Any]
-
-
-class Goal(NamedTuple):
-    """A bound that has to hold, now and later."""
-
-    what: str
-    value: float | None
-    """None if there is no figure to compare with."""
-    first: float | None
-    """None where it is only to be measured."""
-    then: float
-    more_is_better: bool
-
-    def reaches(self, bound: float | None) -> str:
-        if bound is None or self.value is None:
-            return "–"
-        holds = self.value >= bound if self.more_is_better else self.value <= bound
-        return f"{'≥' if self.more_is_better else '≤'} {bound:g}: {'yes' if holds else 'no'}"
-
-
-def value(whole: Whole, measure: str, server: str) -> float:
-    return median(whole["results"][measure][server])
-
-
-def ratio(whole: Whole, measure: str, server: str, base: str = BASE) -> float | None:
-    """Return the median of the ratios of all rounds.
-
-    A round in which the base is 0, on a very busy machine, has none; None if no round has one.
-    """
-    return between(whole, (measure, server), (measure, base))
-
-
-def between(whole: Whole, one: tuple[str, str], other: tuple[str, str]) -> float | None:
-    """Return the same for any two measures, each of any server."""
-    figures, bases = (whole["results"][measure][server] for measure, server in (one, other))
-    ratios = [figure / base for figure, base in zip(figures, bases, strict=True) if base]
-    return median(ratios) if ratios else None
-
-
-def shown(number: float | None, digits: int = 2) -> str:
-    return "–" if number is None else f"{number:.{digits}f}"
-
-
-def worst(ratios: Iterable[float | None], pick: Callable[[list[float]], float]) -> float | None:
-    """Return what ``pick``, min or max, makes of the ratios that there are."""
-    there = [each for each in ratios if each is not None]
-    return pick(there) if there else None
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(
-        f"| {' | '.join(row)} |" for row in [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    )
 
 
 def _ratios(whole: Whole, measures: list[str], names: tuple[str, ...], strip: str) -> str:
@@ -96,14 +45,10 @@ def _ratios(whole: Whole, measures: list[str], names: tuple[str, ...], strip: st
     return table(["", f"{BASE}, per second", *names], rows)
 
 
-def _measures(whole: Whole, prefix: str) -> list[str]:
-    return [measure for measure in whole["results"] if measure.startswith(prefix)]
-
-
 def throughput(whole: Whole) -> str:
     """Signals per second, as ratios to PeerJS's server."""
     prefix = "relay per_second: "
-    return _ratios(whole, _measures(whole, prefix), NAMES, prefix)
+    return _ratios(whole, measures_of(whole, prefix), NAMES, prefix)
 
 
 def rates(whole: Whole) -> str:
@@ -114,7 +59,7 @@ def rates(whole: Whole) -> str:
 def latency(whole: Whole) -> str:
     """Median and 99th percentile of a signal's way, and CPU, in microseconds."""
     rows = []
-    for measure in _measures(whole, "relay p50_us: "):
+    for measure in measures_of(whole, "relay p50_us: "):
         name = measure.removeprefix("relay p50_us: ")
         row = [name]
         for server in (OURS, BASE):
@@ -129,7 +74,7 @@ def latency(whole: Whole) -> str:
 
 def costs(whole: Whole) -> str:
     """Memory per idle connection, and the time to start."""
-    measures = [*_measures(whole, "kB per idle"), "start-up, ms"]
+    measures = [*measures_of(whole, "kB per idle"), "start-up, ms"]
     rows = [
         [
             measure,
@@ -164,7 +109,7 @@ def growth(whole: Whole) -> str:
     """The same node with ever more sessions in it."""
     rows: dict[str, list[str]] = {}
     counts: list[str] = []
-    for measure in _measures(whole, GROWN):
+    for measure in measures_of(whole, GROWN):
         kind, _, count = measure.removeprefix(GROWN).rpartition(": ")
         rows.setdefault(kind, []).append(f"{value(whole, measure, OURS):,.1f}")
         if count not in counts:
@@ -177,7 +122,7 @@ def approvals(whole: Whole) -> str:
     """From a guest's request until both sides know of the approval."""
     prefix, names = f"{APPROVAL}p50_us: ", (OURS, BASE, "ws relay")
     rows = []
-    for measure in _measures(whole, prefix):
+    for measure in measures_of(whole, prefix):
         late = measure.replace("p50", "p99")
         row = [measure.removeprefix(prefix)]
         for name in names:
@@ -197,7 +142,7 @@ def storm(whole: Whole) -> str:
             *[f"{value(whole, measure, name):,.0f}" for name in (OURS, BASE)],
             f"**{shown(ratio(whole, measure, OURS))}**",
         ]
-        for measure in _measures(whole, BACK)
+        for measure in measures_of(whole, BACK)
     ]
     return table(["clients", OURS, BASE, "ratio"], rows) if rows else NOT_MEASURED
 
@@ -205,7 +150,7 @@ def storm(whole: Whole) -> str:
 def secured(whole: Whole) -> str:
     """What TLS costs a server, as ratios of its CPU time."""
     rows = []
-    for measure in _measures(whole, TLS):
+    for measure in measures_of(whole, TLS):
         what, _, way = measure.removeprefix(TLS).partition(": ")
         if way == "tls":
             plain = f"{TLS}{what}: plain"
@@ -225,92 +170,18 @@ def sealing(whole: Whole) -> str:
     return f"In the run of the tables above: {shown(share)} times."
 
 
-def goals(whole: Whole) -> list[Goal]:
-    """What is promised, with what was measured; of many cells the worst."""
-    results = whole["results"]
-    closed = [m for m in _measures(whole, "relay per_second: ") if m.endswith("closed loop")]
-    piped = [
-        m
-        for m in _measures(whole, "relay per_second: ")
-        if m.endswith("in flight") and "50 pairs" in m
-    ]
-    tails = [
-        m
-        for m in _measures(whole, "relay p99_us: ")
-        if "50 pairs" in m and m.endswith("closed loop")
-    ]
-    found = [
-        Goal(
-            "relay, closed loop, worst cell, to PeerJS",
-            worst((ratio(whole, m, OURS) for m in closed), min),
-            1.0,
-            2.0,
-            True,
-        ),
-        Goal(
-            "relay, 50 pairs, 16 in flight, worst cell, to PeerJS",
-            worst((ratio(whole, m, OURS) for m in piped), min),
-            3.0,
-            7.0,
-            True,
-        ),
-        Goal(
-            "p99 at 50 pairs, closed loop, worst cell, to PeerJS",
-            worst((ratio(whole, m, OURS) for m in tails), max),
-            1.0,
-            0.5,
-            False,
-        ),
-        Goal("handshakes, to PeerJS", ratio(whole, "handshakes per second", OURS), 1.0, 2.0, True),
-        Goal(
-            "cycles, to the better relay that asks first",
-            worst(
-                (
-                    ratio(whole, "cycles per second", OURS, name)
-                    for name in ("ws relay", "websockets relay")
-                ),
-                min,
-            ),
-            None,
-            2.0,
-            True,
-        ),
-    ]
-    bounds = {
-        "kB per idle": (7, 5),
-        "kB per pending": (7, 4),
-        "latest of": (250, 100),
-        "a bystander": (100, 20),
-        "start-up": (400, 200),
-    }
-    for measure in results:
-        for prefix, (first, then) in bounds.items():
-            # In one instant is harder than what was promised; it is told among the figures.
-            if measure.startswith(prefix) and "instant" not in measure:
-                found.append(Goal(measure, value(whole, measure, OURS), first, then, False))
-    return found
-
-
-def goal_table(whole: Whole) -> str:
-    rows = [
-        [goal.what, shown(goal.value), goal.reaches(goal.first), goal.reaches(goal.then)]
-        for goal in goals(whole)
-    ]
-    return table(["goal", "measured", "first", "then"], rows)
-
-
 def ceiling(whole: Whole) -> str:
     """Whether the load generator was ever what held a server up."""
     busiest = max(
         (value(whole, measure, name), name)
-        for measure in _measures(whole, "relay load_busy: ")
+        for measure in measures_of(whole, "relay load_busy: ")
         for name in NAMES
         if name != CEILING
     )
     least = worst(
         (
             ratio(whole, measure, CEILING, name)
-            for measure in _measures(whole, "relay per_second: ")
+            for measure in measures_of(whole, "relay per_second: ")
             if "1 pair," not in measure
             for name in NAMES
             if name != CEILING
