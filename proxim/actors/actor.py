@@ -53,6 +53,7 @@ class Actor:
     """Runs one session: takes events from the inbox, and performs the session's effects.
 
     The task runs until ``close``, so an ended session answers. ``asked_from``: the guest's address.
+    ``is_saving``: a change waits to be saved, and no client has been told of it.
     """
 
     __slots__ = (
@@ -63,22 +64,18 @@ class Actor:
         "_timer",
         "_timers",
         "asked_from",
+        "is_saving",
         "owner",
         "seats",
         "session",
     )
 
-    def __init__(
-        self,
-        session: Session,
-        owner: Owner,
-        timers: Timers,
-        services: Services,
-    ) -> None:
+    def __init__(self, session: Session, owner: Owner, timers: Timers, services: Services) -> None:
         self.session = session
         self.owner = owner
         self.seats: dict[Role, Seat] = {}
         self.asked_from: str | None = None
+        self.is_saving = False
         self._services = services
         self._line_allowed = False
         self._closed_with: ClosedError | None = None
@@ -261,7 +258,9 @@ class Actor:
         if not isinstance(event, _UNSAVED_EVENTS) or session.state is not before.state:
             saved = self._services.backend.save(self)
             if saved is not None:
+                self.is_saving = True
                 await self._wait_for_save(saved, envelope)
+                self.is_saving = False
                 is_saved = is_saved and saved.is_saved
         if not is_saved and isinstance(event, ev.ResumeRequested) and event.successor is not None:
             session.handle(ev.SuccessorLost(event.successor), now)

@@ -249,9 +249,9 @@ class Supervisor:
         return list(self._actors.values())
 
     async def sweep(self) -> None:
-        """Remove ended sessions from memory, and end those that cannot be used any more."""
+        """Remove sessions whose end is saved and told, and end those that are of no more use."""
         for count, actor in enumerate(self.actors(), start=1):
-            if actor.session.ended:
+            if actor.session.ended and not actor.is_saving:
                 self.remove_ended(actor)
             elif actor.session.sweep_reason(clock.now()) is not None:
                 actor.notify(ev.Swept())

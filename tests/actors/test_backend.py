@@ -126,6 +126,22 @@ async def test_session_released_during_a_save_tells_nothing(autojump_clock, node
     assert not meeting.guest.heard(wire.PairResult)
 
 
+async def test_sweep_waits_until_the_end_is_saved_and_told(autojump_clock, node, backend):
+    meeting = await node.pairs()
+    kept = backend.slow()
+    await meeting.host.sends(meeting.close())
+    await wait_all_tasks_blocked()
+    assert meeting.actor.session.ended
+    await node.supervisor.sweep()
+    backend.receipt = None
+    kept.set()
+    await wait_all_tasks_blocked()
+    assert meeting.host.told[-1].reason is meeting.guest.told[-1].reason is Reason.CLOSED
+    assert node.supervisor.endings == {Reason.CLOSED: 1}
+    await node.supervisor.sweep()
+    assert backend.deleted == [meeting.id]
+
+
 async def test_swept_or_crashed_session_is_deleted(autojump_clock, node, backend, monkeypatch):
     meeting = await node.pairs()
     await meeting.host.asks(meeting.close())
