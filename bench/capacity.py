@@ -24,8 +24,6 @@ FEW = 10_000
 ASLEEP = 5.0
 """Seconds in which the node is left alone."""
 PINGS = 2000
-HELD_FOR = 60.0
-"""Seconds for which idle connections are held: three pings for each."""
 
 
 async def _waits(target: Running) -> list[float]:
@@ -56,7 +54,7 @@ def sessions(total: int, seconds: float) -> None:
         print(f"  a ping waits {waits[PINGS // 2] * 1e3:.2f} ms, at most {waits[-1] * 1e3:.1f} ms")
 
 
-def connections(total: int) -> None:
+def connections(total: int, seconds: float) -> None:
     """Print what one node does with so many connections that say nothing."""
     with running(PROXIM) as target:
         before = resident(target.pid)
@@ -64,8 +62,8 @@ def connections(total: int) -> None:
             each, began = (resident(target.pid) - before) / total, cpu_time(target.pid)
             print(f"{total:,} idle connections: {each / 1000:.2f} kB each")
             print(f"  connecting and registering takes {began / total * 1e6:.0f} µs")
-            time.sleep(HELD_FOR)
-            share = (cpu_time(target.pid) - began) / HELD_FOR / total
+            time.sleep(seconds)
+            share = (cpu_time(target.pid) - began) / seconds / total
             print(f"  holding one takes {share * 1e6:.1f} µs for each second")
 
 
@@ -73,10 +71,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of pairings")
+    parser.add_argument("--hold", type=float, default=60.0, help="seconds; a ping comes every 20")
     options = parser.parse_args()
     build()
-    connections(options.connections)
+    connections(options.connections, options.hold)
     for total in (FEW, options.sessions):
         sessions(total, options.seconds)
 

@@ -26,8 +26,6 @@ from cluster import Couple, Node, pair, redis
 from servers import cpu_time
 
 KEY = "0123456789abcdef" * 2
-IDLE = 10.0
-"""Seconds for which the heartbeats alone are counted."""
 SENT_BY_NODES = {"evalsha", "xread"}
 
 
@@ -94,10 +92,10 @@ class Meter:
             sum(cpu_time(node.process.pid) for node in self._nodes),
         )
 
-    async def settle(self) -> Usage:
+    async def settle(self, seconds: float) -> Usage:
         """Measure what is done in a second without clients, which is subtracted from now on."""
         before = self.read()
-        await trio.sleep(IDLE)
+        await trio.sleep(seconds)
         used = self.read().since(before)
         self.idle = used.by(used.moment)
         return self.idle
@@ -135,14 +133,14 @@ async def send_signals(couple: Couple, rounds: int) -> None:
         await couple.host.expect("signal")
 
 
-async def measure(url: str, alone: Node, nodes: list[Node], total: int) -> None:
+async def measure(url: str, alone: Node, nodes: list[Node], total: int, idle_for: float) -> None:
     meter, (one, two) = Meter(url, nodes), (node.url for node in nodes[:2])
     for urls in ((one, two), (alone.url, alone.url)):
         await make_pairings(urls, 64, 64)  # What is done once is done.
-    idle = await meter.settle()
+    idle = await meter.settle(idle_for)
     print(f"each of {len(nodes)} nodes, for a second without clients: {idle.by(len(nodes))}")
     beside = Meter(url, [alone])
-    await beside.settle()
+    await beside.settle(idle_for)
     ways = {
         "a node without a cluster": (beside, (alone.url, alone.url)),
         "one node": (meter, (one, one)),
@@ -171,12 +169,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairings", type=int, default=640)
     parser.add_argument("--nodes", type=int, default=2)
+    parser.add_argument("--idle", type=float, default=10.0, help="seconds of heartbeats alone")
     options = parser.parse_args()
     with redis() as url, ExitStack() as stack:
         alone = stack.enter_context(Node())
         os.environ["PROXIM_CLUSTER_KEY"] = KEY
         nodes = [stack.enter_context(Node("--cluster", url)) for _ in range(options.nodes)]
-        trio.run(measure, url, alone, nodes, options.pairings)
+        trio.run(measure, url, alone, nodes, options.pairings, options.idle)
 
 
 if __name__ == "__main__":
