@@ -1,6 +1,8 @@
 // Why a session ends: each side says it to the other one before it closes the session
 // (docs/reference/channel.md, Signals).
 
+import { Guest } from "../proxim.js";
+
 /** @typedef {import("../proxim.js").Session} Session */
 /** @typedef {typeof REASONS[number]} EndReason */
 
@@ -10,6 +12,8 @@ const CAUSED = ["closed", "disconnected"];
 
 /** @type {WeakMap<Session, "here" | "floodedHere">} Why this side closes a session. */
 const closing = new WeakMap();
+/** @type {WeakSet<Session>} */
+const begun = new WeakSet();
 /** @type {WeakMap<Session, EndReason>} What the other side said last. */
 const heard = new WeakMap();
 
@@ -23,6 +27,9 @@ export function closeFor(session, reason) {
   }
   return session.close();
 }
+
+/** Remember that a session was approved: before that, a device that goes has withdrawn its request. @param {Session} session */
+export const noteBegun = (session) => begun.add(session);
 
 /** Remember why the other side is about to end the session. @param {Session} session @param {any} data A signal. */
 export function hearEnd(session, data) {
@@ -41,5 +48,7 @@ export function endOf(session) {
 /** Return why a session ended: by this side, for the other side's reason if it gave one, or for the node's. @param {Session} session */
 export function endReason(session) {
   const reason = String(session.over?.reason);
-  return (CAUSED.includes(reason) && (closing.get(session) ?? heard.get(session))) || reason;
+  if (!CAUSED.includes(reason)) return reason;
+  const isWithdrawn = reason === "disconnected" && !(session instanceof Guest) && !begun.has(session);
+  return closing.get(session) ?? heard.get(session) ?? (isWithdrawn ? "withdrawn" : reason);
 }

@@ -2,6 +2,7 @@
 
 import { shown, showCode } from "./code.js";
 import { byId, copyOf } from "./dom.js";
+import { endReason } from "./end.js";
 import { reasonWords } from "./problem.js";
 import { isStorageOpen } from "./storage.js";
 import { text } from "./text.js";
@@ -98,7 +99,7 @@ export function startStage(host) {
      * if a person ended it here. */
     replace(session, words) {
       const reason = String(session.over?.reason);
-      words ??= text.newCodeAfter(reasonWords(reason));
+      words ??= text.newCodeAfter(reasonWords(endReason(session)));
       const isTooSoon = !PASSING.includes(reason) && performance.now() - shownAt < SHORTEST;
       const openNext = () => openWhenSeen(kindOf(session), words);
       // A server that stops opens no session any more. Until it is back, the code stays and is covered.

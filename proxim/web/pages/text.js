@@ -327,6 +327,7 @@ export const text = {
     forgotten: "The other device does not know this browser any more.",
     copied: "The key of this browser was used twice, so its storage was perhaps copied. The other device does not know it any more.",
     token_reused: "The key to come back to this connection was used twice. Perhaps somebody has copied it.",
+    withdrawn: "The device cancelled its request, or disconnected.",
     // This device ended it.
     here: "You ended it.",
     cancelled: "You cancelled the request.",

@@ -3,7 +3,7 @@
 import { Guest } from "../proxim.js";
 import { chatPane } from "./chat.js";
 import { actionButton, byId, el, say } from "./dom.js";
-import { closeFor, endOf, endReason, hearEnd, isEnding } from "./end.js";
+import { closeFor, endOf, endReason, hearEnd, isEnding, noteBegun } from "./end.js";
 import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
 import { pathView } from "./path-view.js";
@@ -28,6 +28,7 @@ const LATE_AFTER = 10_000;
  * @param {Session} session @param {import("./problem.js").Role} role This side.
  */
 export function workbench(session, role) {
+  noteBegun(session);
   const pace = new Pace(MOST_AT_ONCE, MOST_A_SECOND);
   let isFlooded = false;
   /** End the session: even an approved guest must not freeze this page. */
