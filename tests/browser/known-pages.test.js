@@ -153,3 +153,17 @@ test("after two denials a known device has to wait in the list, and others not",
   await other.asksAndWaits("A stranger");
   await desk.page.getByRole("dialog").waitFor();
 });
+
+test("a second tab of the phone takes the connection over only if the person says so", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  await again(phone).click();
+  await letsIn(desk);
+  await phone.isConnected();
+  const tab = await here.phone(`${here.node.url}/join`, phone.page.context());
+  await tab.sees("Another tab uses this connection");
+  await again(tab).click();
+  await tab.sees("Another tab uses this connection");
+  await phone.says("still here");
+  await desk.sees("still here");
+});

@@ -87,7 +87,13 @@ function rejoin(seat) {
   begin(new Guest(seat), () => rejoin(seat));
 }
 
-/** Visit a host that knows this browser. @param {import("../proxim.js").Grant} grant */
+/** Visit a host that knows this browser, but ask first if another tab does. @param {import("../proxim.js").Grant} grant */
+async function askAndVisit(grant) {
+  if (!(await isUsedElsewhere(tabOf(grant.sessionId)))) return visit(grant);
+  tell("replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => visit(grant)));
+}
+
+/** @param {import("../proxim.js").Grant} grant */
 function visit(grant) {
   const name = ownName();
   const guest = new Guest(grant, { name });
@@ -211,7 +217,7 @@ function tell(what, title, next, ...action) {
     const button = actionButton(text.rejoin, () => askAndRejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });
-  showHosts(nodeUrl, visit, what === "nothing");
+  showHosts(nodeUrl, askAndVisit, what === "nothing");
   byId("seats").hidden = seats.length === 0;
   byId("seat-list").replaceChildren(...seats);
 }
