@@ -355,3 +355,17 @@ test("no script can read the key of a device where the browser itself signs", as
   });
   assert.deepEqual([isThere, error], [true, "InvalidAccessError"]);
 });
+
+test("a device comes to the tab that was opened last, and to that alone", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  const later = await SdkHost.open(desk.page.context(), site);
+  assert.equal(await phone.visits(), null);
+  await later.welcomes();
+  await phone.connects();
+  assert.deepEqual(await desk.does(() => globalThis.visits), []);
+  await theyPart(later, phone);
+  assert.equal(await phone.visits(), null);
+  await later.welcomes();
+  await phone.connects();
+});

@@ -80,6 +80,7 @@ export class Visit {
   heard() {
     if (!this.#session.device || this.#isUsed) return;
     this.#isUsed = true;
-    this.#host._devices.standing?.used(this.#session.id);
+    // If this is not stored, the ticket before stays good.
+    this.#host._devices.standing?.used(this.#session.id).catch(() => {});
   }
 }

@@ -192,7 +192,7 @@ export class StandingSessions {
 
   /** Open the standing sessions that the node does not have. */
   async openMissing() {
-    for (const id of [...this.#devices.keys()]) if (!this.#open.has(id)) await this.#reopen(id);
+    for (const id of [...this.#devices.keys()]) await this.#reopen(id);
   }
 
   /** The standing session has ended: it is opened again, unless the device is forgotten. @param {string} id */
@@ -233,15 +233,12 @@ export class StandingSessions {
   async #reopen(id, tries = 0) {
     const device = this.#devices.get(id);
     if (!device || this.#open.has(id)) return;
-    if (Date.now() >= device.end) {
-      await this.#remove(id);
-      this.#tools.tell(publicOf(device), "expired");
-      return;
-    }
     this.#open.add(id);
     this.#secrets.forget(id);
     try {
-      await this.#create(device);
+      if (Date.now() < device.end) return await this.#create(device);
+      await this.#remove(id);
+      this.#tools.tell(publicOf(device), "expired");
     } catch (error) {
       this.#open.delete(id);
       const pause = this.#tools.pauseAfter(error, tries);
