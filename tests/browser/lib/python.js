@@ -8,10 +8,10 @@ import { PYTHON } from "./node.js";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PATIENCE = 60_000;
 
-export class PythonSide {
-  /** @param {"host" | "guest" | "resume"} role @param {string} where The node's URL, the link or the seat. */
-  constructor(role, where, options = []) {
-    const args = ["-m", "tests.rtc.side", role, where, ...options];
+/** A Python program whose lines the test reads, and to which it writes lines. */
+export class PythonProgram {
+  /** @param {string[]} args For Python. */
+  constructor(...args) {
     this.process = spawn(PYTHON, args, { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
     this.gone = new Promise((resolve) => this.process.once("exit", resolve));
     this.lines = [];
@@ -49,6 +49,17 @@ export class PythonSide {
     this.process.stdin.write(`${command}\n`);
   }
 
+  kill() {
+    this.process.kill();
+  }
+}
+
+export class PythonSide extends PythonProgram {
+  /** @param {"host" | "guest" | "resume"} role @param {string} where The node's URL, the link or the seat. */
+  constructor(role, where, options = []) {
+    super("-m", "tests.rtc.side", role, where, ...options);
+  }
+
   /** For `Desk.approves`: the number that it shows. */
   number() {
     return this.prints("code");
@@ -58,9 +69,5 @@ export class PythonSide {
     this.does("close");
     await this.prints("over");
     return this.gone;
-  }
-
-  kill() {
-    this.process.kill();
   }
 }
