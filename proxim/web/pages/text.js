@@ -330,7 +330,6 @@ export const text = {
     withdrawn: "The device cancelled its request, or disconnected.",
     // This device ended it.
     here: "You ended it.",
-    cancelled: "You cancelled the request.",
     floodedHere: "This page ended it, because the other device sent more than it can show.",
     // The other device said why, before it ended the connection.
     left: "The other device ended it.",
