@@ -31,7 +31,7 @@ function rowOf(grant, nodeUrl, visit) {
     await showHosts(nodeUrl, visit);
     byId("over-title").focus();
   };
-  const until = el("span", { class: "muted small", text: text.hostUntil(day(grant.end)) });
+  const until = el("span", { class: "muted small", text: text.knownUntil(day(grant.end)) });
   const remove = actionButton(text.forget, forget, "quiet bad", text.forgetOf(grant.hostName));
   return el("li", {}, again, el("div", { class: "row" }, until, remove));
 }

@@ -193,7 +193,6 @@ export const text = {
   hostsTitle: "Connect without a code",
   hostsHint: "This browser is known there, so you need no new code. For another device, scan its code.",
   visitHost: "Connect to {host} again",
-  hostUntil: (date) => `until ${date}`,
   awayNow: (host) => `${host} can’t be reached now`,
   awayNowNext: "Open Proxim there, then try again.",
   busyNow: "This browser is still connected there, perhaps in another tab. Close that, or try again in two minutes.",
