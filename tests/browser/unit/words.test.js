@@ -76,7 +76,7 @@ test("a replaced page and a rate limit have their own texts", () => {
 test("an unknown session says why it may be unknown, and what to scan", () => {
   const { title, next } = problem("guest", new ProximError("unknown_session", ""));
   assert.match(title, /not valid any more/);
-  for (const word of ["renewed", "ended", "incomplete", "the screen shows now"]) assert.ok(next.includes(word), word);
+  for (const word of ["renewed", "ended", "incomplete", "the other device shows now"]) assert.ok(next.includes(word), word);
 });
 
 test("a device without WebRTC is told apart from one that cannot be reached", () => {
