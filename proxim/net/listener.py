@@ -118,7 +118,7 @@ class Listener:
         """Accept on listening ``sockets`` until cancelled, then close them."""
         async with trio.open_nursery() as self._nursery:
             if poller.IS_AVAILABLE:
-                self._poller = Poller()
+                self._poller = Poller(lambda: self._router.stats.queued > 0)
                 self._nursery.start_soon(self._poller.run)
             for each in sockets:
                 self._nursery.start_soon(self.accept, each)

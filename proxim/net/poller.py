@@ -32,9 +32,13 @@ IS_AVAILABLE = _epoll is not None
 
 
 class Poller:
-    """Calls a function for each socket that is readable. Create and run it within Trio."""
+    """Calls a function for each socket that is readable. Create and run it within Trio.
 
-    def __init__(self) -> None:
+    ``is_awaited`` tells whether another task has work; then it waits for the set at once.
+    """
+
+    def __init__(self, is_awaited: Callable[[], bool] = lambda: False) -> None:
+        self._is_awaited = is_awaited
         self._epoll = _epoll()
         self._reads: dict[int, Callable[[], bool]] = {}
 
@@ -53,6 +57,8 @@ class Poller:
                             has_woken |= read()
                     budget -= len(readable)
                     empty_polls = 0 if readable else empty_polls + 1
+                    if not readable and self._is_awaited():
+                        break
 
     def watch(self, fd: int, read: Callable[[], bool]) -> None:
         """Call ``read`` whenever the socket is readable or at its end.
