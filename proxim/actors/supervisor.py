@@ -60,8 +60,8 @@ class Supervisor:
 
     ``endings`` counts how sessions ended, ``crashes`` the actors that failed. ``limits`` holds the
     counters behind the node's limits, ``terms`` the settings of each session. ``ice`` grants ICE
-    servers to approved sessions. ``announce`` is called with each session that was approved or has
-    ended; it neither waits nor raises.
+    servers to approved sessions. ``announce`` is called for each session that was approved or has
+    ended, with a function that describes it; it neither waits nor raises.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Supervisor:
         limits: NodeLimits | None = None,
         sweep_interval: float = 30.0,
         ice: IceSource = no_ice_servers,
-        announce: Callable[[SessionInfo], None] = lambda _: None,
+        announce: Callable[[Callable[[], SessionInfo]], None] = lambda _: None,
         observer: Observer | None = None,
         make_backend: Callable[[Supervisor], Backend] = Backend,
     ) -> None:
@@ -209,7 +209,7 @@ class Supervisor:
 
     def note_approval(self, actor: Actor) -> None:
         """Announce that an actor's session is approved, and saved."""
-        self._announce(actor.session.describe())
+        self._announce(actor.session.describe)
 
     def note_end(self, actor: Actor, end: Finish) -> None:
         """Count and log the end of a session; a denial counts for the guest's address."""
@@ -218,7 +218,7 @@ class Supervisor:
             address = actor.asked_from
             self.limits.denials.add(_denial_key(actor, address), clock.now(), address)
         self._log(actor.session, "a %s session ended: %s", actor.session.session_type, end.reason)
-        self._announce(actor.session.describe())
+        self._announce(actor.session.describe)
 
     @property
     def has_caught_up(self) -> bool:
@@ -318,7 +318,8 @@ class Supervisor:
     def _note_crash_of(self, session: Session) -> None:
         self.endings[Reason.INTERNAL_ERROR] += 1
         info = session.describe()
-        self._announce(structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR))
+        ended = structs.replace(info, status=Status.EXPIRED, reason=Reason.INTERNAL_ERROR)
+        self._announce(lambda: ended)
 
     def _log(self, session: Session, text: str, *words: object) -> None:
         if log.isEnabledFor(logging.DEBUG):

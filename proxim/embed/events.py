@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from weakref import WeakSet
 
 import trio
@@ -94,10 +95,11 @@ class Events:
         self._readers.add(reader)
         return reader
 
-    def announce(self, session: SessionInfo) -> None:
+    def announce(self, describe: Callable[[], SessionInfo]) -> None:
         """Pass on that a session was approved, or has ended."""
         if not self._readers:
             return
+        session = describe()
         event = Paired(session) if session.status is Status.APPROVED else Ended(session)
         for reader in self._readers:
             reader.put(event)

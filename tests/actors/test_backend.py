@@ -242,7 +242,9 @@ async def test_memory_backend_waits_for_nothing_and_shares_nothing(autojump_cloc
 
 async def test_approval_is_announced_once_it_is_saved(autojump_clock, start):
     announced = []
-    node = await start(make_backend=SlowBackend, announce=announced.append)
+    node = await start(
+        make_backend=SlowBackend, announce=lambda describe: announced.append(describe())
+    )
     meeting = await node.prompts()
     kept = node.supervisor.backend.slow()
     await meeting.host.sends(meeting.decision())

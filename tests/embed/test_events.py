@@ -1,4 +1,5 @@
 import gc
+from functools import partial
 
 import pytest
 
@@ -63,12 +64,12 @@ async def test_slow_reader_gets_missed_in_place_of_lost_events(autojump_clock):
     events = Events()
     slow, quick = events.read(), events.read()
     for number in range(BOUND + 7):
-        events.announce(told(number))
+        events.announce(partial(told, number))
         assert (await anext(quick)).session.session_id == str(number)
     first = await anext(slow)
     assert first.session.session_id == "0"
     await anext(slow)
-    events.announce(told("later"))
+    events.announce(partial(told, "later"))
     rest = [await anext(slow) for _ in range(BOUND)]
     assert [event.session.session_id for event in rest[:-2]] == [str(n) for n in range(2, BOUND)]
     assert rest[-2] == Missed(7)
@@ -78,10 +79,14 @@ async def test_slow_reader_gets_missed_in_place_of_lost_events(autojump_clock):
 async def test_events_end_with_the_node_once_all_are_read(autojump_clock):
     events = Events()
     reader = events.read()
-    events.announce(told(1, Status.APPROVED))
+    events.announce(partial(told, 1, Status.APPROVED))
     events.finish()
     assert [type(event) async for event in reader] == [Paired]
     assert [event async for event in events.read()] == []
+
+
+async def test_session_is_described_only_if_somebody_reads():
+    Events().announce(pytest.fail)
 
 
 async def test_dropped_reader_is_freed():

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from proxim.net import poller
-from proxim.net.poller import BATCH, Poller
+from proxim.net.poller import BATCH, EMPTY_POLLS, Poller
 from proxim.net.stream import TcpStream
 from tests.net.helpers import connected, open_session
 from tests.net.test_stream import sockets
@@ -113,6 +113,41 @@ async def test_a_cancelled_read_loses_nothing(pair):
         await ours.read_until(end_of)
     await theirs.send_all(b"kept")
     assert await ours.receive_some() == b"kept"
+
+
+@pytest.mark.parametrize(("is_awaited", "polls"), [(True, 2), (False, 1 + EMPTY_POLLS)])
+async def test_the_poller_looks_again_only_while_no_other_task_has_work(is_awaited, polls):
+    watch = Poller(lambda: is_awaited)
+    epoll, looks, counts = watch._epoll, [], []
+
+    class Epoll:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            epoll.close()
+
+        def poll(self, *args):
+            looks.append(args)
+            return epoll.poll(*args)
+
+        def __getattr__(self, name):
+            return getattr(epoll, name)
+
+    watch._epoll = Epoll()
+    async with (
+        polled(make_poller=lambda: watch) as [(ours, theirs)],
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(ours.read_until, lambda data: None)
+        await trio.testing.wait_all_tasks_blocked()
+        looks.clear()
+        theirs.send_now(b"x")
+        while not looks:
+            await trio.lowlevel.checkpoint()
+        counts.append(len(looks))
+        nursery.cancel_scope.cancel()
+    assert counts == [polls]
 
 
 async def test_a_watch_that_the_kernel_refuses_ends_only_that_read():
