@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import click
 
@@ -180,9 +181,21 @@ class Expired:
         return Drawing(wrap("\n".join([self.text(), *notes]), columns))
 
 
-async def wants_new_link(reporter: Reporter) -> bool:
-    """Say that the link has expired, and return whether the person wants a new one."""
+class Told(Protocol):
+    """Something that a person is told beside a view."""
+
+    def report(self, reporter: Reporter) -> None:
+        """Tell the person, or the program."""
+
+
+async def wants_new_link(reporter: Reporter, told: Told | None = None) -> bool:
+    """Say that the link has expired, and return whether the person wants a new one.
+
+    ``told`` is said beside it.
+    """
     reporter.present("lapsed", Expired(has_keys=reporter.has_keys))
+    if told is not None:
+        told.report(reporter)
     await reporter.keyboard.settle()
     if not reporter.has_keys:
         return await reporter.keyboard.line() is not None

@@ -9,7 +9,7 @@ import trio
 
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.known import BUSY, Wish, hosting_known, next_known, turn_others_away
+from proxim.cli.known import BUSY, Wish, alone, hosting_known, next_known
 from proxim.cli.paired import report_approval, showing
 from proxim.cli.pairing import hosting, plain_option
 from proxim.cli.talk import talk
@@ -101,15 +101,14 @@ def command(
         async with hosting_known(register, reporter) as (host, has_known):
             if not has_known:
                 raise InvalidSetting(BUSY)
-            while True:
-                async with showing(reporter):
-                    visit = await next_known(host, reporter)
-                report_approval(visit, reporter)
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(turn_others_away, host, reporter)
-                    nursery.start_soon(program.report_reachability, host, reporter)
-                    await talk(visit, reporter, folder=save_to, take_all=take_files)
-                    nursery.cancel_scope.cancel()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(program.report_reachability, host, reporter)
+                while True:
+                    async with showing(reporter):
+                        visit = await next_known(host, reporter)
+                    report_approval(visit, reporter)
+                    async with alone(host, reporter):
+                        await talk(visit, reporter, folder=save_to, take_all=take_files)
 
     async def action(reporter: Reporter) -> None:
         opened = hosting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +17,7 @@ from proxim.cli.panel import Drawing, first_fitting
 from proxim.cli.terminal import Reporter, printable, quoted, seconds, time_left
 from proxim.cli.words import wrap
 from proxim.client import Device, Host, Remember, Visit
-from proxim.protocol.errors import InvalidSetting, ProximError
+from proxim.protocol.errors import ConnectionLost, InvalidSetting, ProximError
 from proxim.protocol.messages import Status
 
 if TYPE_CHECKING:
@@ -220,21 +220,30 @@ def _turned_away(visit: Visit) -> Refusal:
     return Refusal("turned_away", text, {"device": device, "reason": reason})
 
 
-async def turn_others_away(host: Host, reporter: Reporter) -> None:
-    """Let no known device in while another device is connected, and say so."""
-    async for visit in host.visits():
-        if visit.over is not None:
-            _turned_away(visit).report(reporter)
-            continue
-        try:
-            if visit.status is Status.APPROVED:
-                await visit.close()
-            else:
-                await visit.decide(approve=False)
-        except ProximError:
-            continue  # It has gone.
-        text = f"{quoted(visit.device.name)} asked to connect, and was declined: you are connected."
-        reporter.report("visit", text, device=msgspec.to_builtins(visit.device), approved=False)
+@asynccontextmanager
+async def alone(host: Host, reporter: Reporter, *, has_known: bool = True) -> AsyncIterator[None]:
+    """Let no known device in during the block, which another one has, and say so."""
+    async with trio.open_nursery() as nursery:
+        if has_known:
+            nursery.start_soon(_turn_away, host, reporter)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _turn_away(host: Host, reporter: Reporter) -> None:
+    with suppress(ConnectionLost):  # The session says so.
+        async for visit in host.visits():
+            if visit.over is not None:
+                _turned_away(visit).report(reporter)
+                continue
+            with suppress(ProximError):
+                if visit.status is Status.APPROVED:
+                    await visit.close()
+                else:
+                    await visit.decide(approve=False)
+            text = f"{quoted(visit.device.name)} was declined: another device came first."
+            device = msgspec.to_builtins(visit.device)
+            reporter.report("visit", text, device=device, approved=False)
 
 
 async def next_known(host: Host, reporter: Reporter) -> Visit:
@@ -248,6 +257,7 @@ async def next_known(host: Host, reporter: Reporter) -> Visit:
         if refusal is not None:
             refusal.report(reporter)
         visit = await host.visit()
-        refusal = await admit(visit, reporter)
+        async with alone(host, reporter):
+            refusal = await admit(visit, reporter)
         if refusal is None:
             return visit

@@ -17,7 +17,7 @@ from proxim.cli import program
 from proxim.cli.approval import NumberQuestion, Offer, ask_number, wants_new_link
 from proxim.cli.identity import Register
 from proxim.cli.invitation import Invitation, Way, press_keys
-from proxim.cli.known import Refusal, Wish, admit, hosting_known, turn_others_away
+from proxim.cli.known import Refusal, Wish, admit, alone, hosting_known
 from proxim.cli.own_page import command_for
 from proxim.cli.paired import SEALED, Paired, report_approval, report_notices, showing
 from proxim.cli.terminal import Reporter, seconds, time_left
@@ -107,27 +107,27 @@ async def hosting(
             session = await create()
             refusal = None
             while True:
-                show = partial(_show_link, session, reporter, command, about, refusal)
-                refusal = None
+                show = partial(_show_link, session, reporter, command, about)
                 next_visit = host.visit if has_known else trio.sleep_forever
                 came = await _wait_for_guest(
-                    session, reporter, show, next_visit, has_person=not yes
+                    session, reporter, show, next_visit, refusal, has_person=not yes
                 )
-                if isinstance(came, Visit):
-                    refusal = await admit(came, reporter)
-                    if refusal is None:
-                        await session.close()
-                        session = came
+                refusal = None
+                async with alone(host, reporter, has_known=has_known):
+                    if isinstance(came, Visit):
+                        refusal = await admit(came, reporter)
+                        if refusal is None:
+                            await session.close()
+                            session = came
+                            break
+                    elif await _approve_guest(session, came, reporter, wish, yes=yes):
                         break
-                elif await _approve_guest(session, came, reporter, wish, yes=yes):
-                    break
-                else:
+                if refusal is None:
                     about = [WRONG_NUMBER]
                     session = await create()
         report_approval(session, reporter)
-        if has_known:
-            nursery.start_soon(turn_others_away, host, reporter)
-        yield Paired(session, host)
+        async with alone(host, reporter, has_known=has_known):
+            yield Paired(session, host)
         nursery.cancel_scope.cancel()
 
 
@@ -207,7 +207,6 @@ def _show_link(
     reporter: Reporter,
     command: Command,
     about: list[str],
-    refusal: Refusal | None,
 ) -> Invitation:
     try:
         link = clean_link(session.link or "")
@@ -235,8 +234,6 @@ def _show_link(
         sealed=session.sealed,
         pair_within=seconds(session.lapses_at - trio.current_time()),
     )
-    if refusal is not None:
-        refusal.report(reporter)
     return invitation
 
 
@@ -251,21 +248,44 @@ async def _wait_for_guest(
     reporter: Reporter,
     show: Callable[[], Invitation],
     next_visit: Callable[[], Awaitable[Visit]],
+    refusal: Refusal | None,
     *,
     has_person: bool,
 ) -> Prompt | Visit:
-    """Show the link and wait for a guest; when it expires, offer the person a new one."""
-    while True:
+    """Show the link and wait for a guest; when it expires, offer the person a new one.
+
+    ``refusal`` says why the device before was not let in.
+    """
+
+    def lapses_at() -> float:
+        return session.lapses_at + clock.slept() + SLACK
+
+    async def wait() -> Prompt | Visit | None:
+        nonlocal refusal
+        if clock.now() >= lapses_at():
+            return None
         invitation = show()
-        prompt: Prompt | Visit | None = await program.race(
+        if refusal is not None:
+            refusal.report(reporter)
+            refusal = None
+        return await program.race(
             session.prompt,
             next_visit,
-            lambda: clock.sleep_until(session.lapses_at + clock.slept() + SLACK),
+            lambda: clock.sleep_until(lapses_at()),
             partial(press_keys, invitation, reporter),
         )
+
+    while True:
+        prompt = await wait()
         if prompt is not None:
             return prompt
-        if not has_person or not await _until_end(session, lambda: wants_new_link(reporter)):
+        ask = partial(wants_new_link, reporter, refusal)
+        wanted: bool | Visit = has_person and await program.race(
+            partial(_until_end, session, ask), next_visit
+        )
+        if isinstance(wanted, Visit):
+            return wanted
+        if not wanted:
             await session.close()
             raise SessionOver("expired", "lapsed")
         await session.renew()

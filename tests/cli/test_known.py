@@ -22,10 +22,9 @@ def events(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
-@pytest.fixture
-def known(start, node):
-    """The name of a host that remembers a phone."""
-    host = start("host", "--node", node, "--remember", "Phone", "--json")
+def remember(start, node, *options):
+    """Have a host remember a phone, and return the host's name."""
+    host = start("host", "--node", node, "--remember", "Phone", "--json", *options)
     guest = start("join", host.event("session")["link"], "--name", "Phone", "--json")
     code = guest.event("pending")["code"]
     host.event("prompt")
@@ -35,6 +34,12 @@ def known(start, node):
     host.type("/close\n")
     assert (host.exit(), guest.exit()) == (0, 0)
     return name
+
+
+@pytest.fixture
+def known(start, node):
+    """The name of a host that remembers a phone."""
+    return remember(start, node)
 
 
 def test_device_is_remembered_by_a_key_and_comes_again_by_another(start, node):
@@ -99,14 +104,7 @@ def test_known_device_comes_in_place_of_one_that_scans_the_code(start, node, kno
 
 
 def test_device_that_always_comes_in_is_told_of_and_disconnected_by_a_line(start, node):
-    host = start("host", "--node", node, "--remember", "Phone", "--always", "--json")
-    guest = start("join", host.event("session")["link"], "--json")
-    code = guest.event("pending")["code"]
-    host.event("prompt")
-    host.type(f"{code}\n")
-    name = guest.event("remembered")["host"]
-    host.type("/close\n")
-    assert (host.exit(), guest.exit()) == (0, 0)
+    name = remember(start, node, "--always")
     desk = start("host", "--known-only", "--node", node, terminal=True)
     desk.see("Waiting for known devices")
     guest = start("join", "--to", name, "--json")
@@ -130,6 +128,33 @@ def test_second_device_is_turned_away_while_one_is_connected(start, node, known)
     assert phone.event("ended")["reason"] == "rejected"
     visit = desk.event("visit")
     assert (visit["device"]["name"], visit["approved"]) == ("Phone", False)
+
+
+def test_device_that_always_comes_in_is_disconnected_while_a_question_is_open(start, node):
+    name = remember(start, node, "--always")
+    desk = start("host", "--node", node, "--json")
+    guest = start("join", desk.event("session")["link"], "--json")
+    code = guest.event("pending")["code"]
+    desk.event("prompt")
+    phone = start("join", "--to", name, "--json")
+    assert phone.event("ended")["reason"] == "closed"
+    assert desk.event("visit")["approved"] is False
+    desk.type(f"{code}\n")
+    assert guest.event("result")["status"] == "approved"
+
+
+def test_known_device_comes_after_the_code_has_expired(start, serve):
+    node = serve("--qr-ttl", "2")
+    name = remember(start, node)
+    desk = start("host", "--node", node, terminal=True)
+    desk.see("This link has expired")
+    guest = start("join", "--to", name, terminal=True)
+    desk.see(KEYS)
+    desk.type("n")
+    desk.see(DECLINED)
+    assert guest.exit() == 1
+    desk.see("This link has expired")
+    desk.type_until("\n", LINK)
 
 
 def test_devices_are_listed_renamed_and_forgotten(start, node, known, run):
