@@ -152,6 +152,8 @@ class KnownDevices:
             if not secret.is_approved:
                 with suppress(UnknownSession):
                     await self.forget(record.session_id)
+            await session.wait_over()
+            self._brought.pop(record.session_id, None)
 
         self.connection.start_soon(settle)
         return await session._decide(approve=True, code=code, known=grant_of(record, time.time()))
