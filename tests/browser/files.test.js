@@ -41,11 +41,12 @@ async function checksum(path) {
 }
 
 async function saves(person, { name }) {
-  await person.file(name).getByText("Complete").waitFor({ timeout: 120_000 });
+  await person.file(name).getByText("Complete, not saved yet").waitFor({ timeout: 120_000 });
   const [download] = await Promise.all([
     person.page.waitForEvent("download"),
     person.page.getByRole("link", { name: `Save ${name}` }).click(),
   ]);
+  await person.file(name).getByText(/Complete$/).waitFor();
   assert.equal(download.suggestedFilename(), name);
   const path = join(folder, `saved-${name}`);
   await download.saveAs(path);

@@ -251,7 +251,7 @@ export const text = {
     running: ({ isMine, done, size, speed }) =>
       `${isMine ? "Sending" : "Receiving"} ${done} of ${size} · ${speed} a second`,
     confirming: () => "Waiting for the other device to confirm…",
-    done: ({ isMine, size }) => `${size} · ${isMine ? "Delivered ✓" : "Complete"}`,
+    done: ({ isMine, isUnsaved, size }) => `${size} · ${isMine ? "Delivered ✓" : "Complete"}${isUnsaved ? ", not saved yet" : ""}`,
     interrupted: ({ isMine }) => `Interrupted before it was complete. ${isMine ? "Send it again." : "Have it sent again."}`,
     endedHere: () => "Stopped: you ended the connection.",
     endedThere: () => "Stopped: the other device ended the connection.",

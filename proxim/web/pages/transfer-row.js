@@ -41,7 +41,7 @@ export function transferRow(transfer, changed, removed) {
     bar.value = transfer.size ? transfer.moved / transfer.size : Number(transfer.state === "done");
     bar.setAttribute("aria-label", text.progressOf(called));
     cancel.setAttribute("aria-label", text.cancelOf(called));
-    say(state, stateWords(transfer));
+    say(state, stateWords(transfer, row.isUnsaved));
   };
   const stop = everyTick(update);
   const offer = (/** @type {Blob} */ blob) => {
@@ -50,6 +50,7 @@ export function transferRow(transfer, changed, removed) {
     const called = calledBy(transfer);
     const saved = () => {
       row.isUnsaved = false;
+      update();
       changed();
     };
     const link = { class: "button", href: url, download: called, onclick: saved, "aria-label": text.saveOf(called) };
@@ -64,10 +65,10 @@ export function transferRow(transfer, changed, removed) {
     stop();
     // A screen reader announces only the result: the progress changes four times a second.
     state.setAttribute("role", "status");
-    update();
     cancel.remove();
     element.classList.add(looks(transfer));
     if (transfer.blob) offer(transfer.blob);
+    update();
     changed();
   });
   return row;
@@ -82,13 +83,13 @@ function looks({ state, reason }) {
   return state === "cancelled" && ["declined", "cancelled"].includes(reason) ? "stopped" : "bad";
 }
 
-/** @param {Transfer} transfer */
-function stateWords(transfer) {
+/** @param {Transfer} transfer @param {boolean} isUnsaved */
+function stateWords(transfer, isUnsaved) {
   const { state, reason, outgoing: isMine } = transfer;
   if (state === "cancelled") return text.cancelledHere[reason](isMine);
   if (state === "refused") return text.cancelledThere[reason](isMine);
   if (transfer.endedBy) return text.transferStates[transfer.endedBy]();
   const [done, whole, speed] = [transfer.moved, transfer.size, transfer.speed].map(size);
   const isBlocked = transfer instanceof Outgoing && transfer.isBlocked;
-  return text.transferStates[state]({ isMine, isBlocked, done, size: whole, speed });
+  return text.transferStates[state]({ isMine, isBlocked, isUnsaved, done, size: whole, speed });
 }
