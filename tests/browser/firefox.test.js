@@ -42,3 +42,27 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await desk.ended("The other device ended it.");
   assert.equal(await firefox.run("return location.hash"), "");
 });
+
+test("a computer remembers a guest in Firefox, which comes back without a code", async () => {
+  const desk = await here.desk();
+  await firefox.goto(await desk.opens("one_time"));
+  await firefox.press("Ask to connect");
+  await firefox.sees("Type this number");
+  await desk.hears();
+  await desk.page.getByLabel("Remember this device").check();
+  await desk.approves({ number: () => firefox.run("return document.querySelector('#waiting-number').textContent") });
+  await Promise.all([desk.isConnected(), firefox.sees("Connected to")]);
+  await firefox.press("End connection");
+  await firefox.sees("The connection has ended");
+  for (let count = 0; count < 2; count += 1) {
+    await firefox.goto("about:blank");
+    await firefox.goto(`${here.node.url}/join`);
+    await firefox.press("Connect to Linux PC again");
+    await desk.sees("wants to connect again");
+    await desk.hears();
+    await desk.press("Approve");
+    await firefox.sees("Connected to");
+    await firefox.press("End connection");
+    await firefox.sees("The connection has ended");
+  }
+});
