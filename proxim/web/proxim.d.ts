@@ -229,7 +229,7 @@ export class Prompt extends Event {
     deviceInfo: DeviceInfo;
     /** @type {KnownDevice | null} The known device that asks. Its approval needs no number. */
     get device(): KnownDevice | null;
-    /** Whether `approve` can remember the device. */
+    /** Whether `approve` can remember the device: its page and the node allow that, and this host has no `seats`. */
     get canRemember(): boolean;
     /** When the prompt expires, in the time of `Date.now()`. */
     get expiresAt(): number;

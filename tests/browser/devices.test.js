@@ -220,7 +220,7 @@ test("a name or a time that is not allowed, and a guest that does not want it, a
     await guest.ask();
     return globalThis.until(() => guest.code);
   }, link);
-  await assert.rejects(desk.remembers(other), /only a device that asks/);
+  await assert.rejects(desk.remembers(other), /does not allow to remember/);
   await desk.does((code) => globalThis.session.prompt.approve(code), other);
 });
 
@@ -368,4 +368,27 @@ test("a device comes to the tab that was opened last, and to that alone", async 
   assert.equal(await phone.visits(), null);
   await later.welcomes();
   await phone.connects();
+});
+
+test("a host with seats, and one of an older node, remembers no devices, and says so before the approval", async () => {
+  site.node = here.node;
+  const older = await here.context();
+  await older.addInitScript(() => {
+    const { parse } = JSON;
+    JSON.parse = (...args) => {
+      const value = parse(...args);
+      if (value?.type === "welcome") value.features = value.features.filter((each) => each !== "link_ttl");
+      return value;
+    };
+  });
+  for (const [context, options] of [[await here.context(), { seats: [] }], [older, {}]]) {
+    const desk = await SdkHost.open(context, site, options);
+    const phone = await SdkGuest.open(await here.context(), site);
+    const code = await phone.asks(await desk.opens());
+    assert.equal(await desk.does(async () => (await globalThis.until(() => globalThis.session.prompt)).canRemember), false);
+    await assert.rejects(desk.remembers(code), /does not allow to remember/);
+    await desk.does((code) => globalThis.session.prompt.approve(code), code);
+    await phone.connects();
+    assert.deepEqual(await desk.devices(), []);
+  }
 });

@@ -15,18 +15,29 @@ export class HostDevices {
   #host;
   #secrets;
   #store;
+  #isOn;
   /** @type {StandingSessions | null} Null before a device is known. */
   standing = null;
 
-  /** @param {Host} host @param {HostSecrets} secrets @param {DeviceStore} store */
-  constructor(host, secrets, store) {
+  /**
+   * @param {Host} host @param {HostSecrets} secrets @param {DeviceStore} store
+   * @param {boolean} isOn Whether this host takes all of its sessions: one with `seats` would miss the visits.
+   */
+  constructor(host, secrets, store, isOn) {
+    this.#isOn = isOn;
     this.#host = host;
     this.#secrets = secrets;
     this.#store = store;
   }
 
+  /** Whether this host can remember devices at its node. */
+  get canRemember() {
+    return this.#isOn && ["nonce", "link_ttl"].every((feature) => this.#host.features.includes(feature));
+  }
+
   /** Load the code, if this host knows a device. @throws {ProximError} `connection_lost` */
   async restore() {
+    if (!this.#isOn) return;
     if (this.standing) await this.standing.load();
     else if ((await this.#store.load()).length > 0) await this.load();
   }

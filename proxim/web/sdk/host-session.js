@@ -132,7 +132,7 @@ export class HostSession extends Session {
 
   /** Whether the device that asks can be remembered. @internal */
   get _canRemember() {
-    return this.#visit.visitor !== null && this.device === null;
+    return this.#visit.visitor !== null && this.device === null && this.#host._devices.canRemember;
   }
 
   /** @internal @param {boolean} approve @param {string} [code] @param {Remember} [remember] @returns {Promise<Message>} */

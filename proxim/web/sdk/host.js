@@ -84,7 +84,7 @@ export class Host extends EventTarget {
     this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, options.name || deviceName());
     const store = options.devices ?? localDevices(`proxim.devices.${this.nodeUrl}.${this.#identity.uuid}`);
     /** @internal */
-    this._devices = new HostDevices(this, this.#secrets, store);
+    this._devices = new HostDevices(this, this.#secrets, store, !options.seats);
     this.#reopening = new Reopening(this, (id) => this.#opening.add(id));
     /** @internal */
     this._connection = new Connection(this.nodeUrl, this);
@@ -231,7 +231,7 @@ export class Host extends EventTarget {
   async _introduce() {
     // The messages that follow cannot wait until the code is loaded.
     await this.#secrets.restore();
-    if (!this.#options.seats) await this._devices.restore();
+    await this._devices.restore();
     const { uuid, key } = this.#identity;
     const { accessToken, seats } = this.#options;
     const request = { type: "register", uuid, key, access_token: accessToken, seats };
@@ -320,7 +320,7 @@ export class Host extends EventTarget {
   /** @internal */
   _nodeReached() {
     for (const session of this.sessions.values()) session._nodeReached();
-    this._devices.standing?.openMissing();
+    if (this._devices.canRemember) this._devices.standing?.openMissing();
   }
 
   /** @internal @param {HostSession} session */

@@ -28,7 +28,7 @@ export class Prompt extends Event {
     return this.session.device;
   }
 
-  /** Whether `approve` can remember the device. */
+  /** Whether `approve` can remember the device: its page and the node allow that, and this host has no `seats`. */
   get canRemember() {
     return this.session._canRemember;
   }
@@ -54,7 +54,7 @@ export class Prompt extends Event {
       throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
     }
     if (remember && !this.canRemember) {
-      throw new ProximError("not_supported", "only a device that asks in a sealed session can be remembered", { sessionId: id });
+      throw new ProximError("not_supported", "the device's page, the node or this host does not allow to remember it", { sessionId: id });
     }
     const { status } = await this.session._decide(true, code, remember);
     if (status === "rejected") {

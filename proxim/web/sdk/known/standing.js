@@ -75,7 +75,6 @@ export class StandingSessions {
     const fault = this.#faultOf(name);
     if (fault) throw this.#tools.fail("bad_message", `the name has ${fault}`);
     if (!(days > 0 && days <= DAYS)) throw this.#tools.fail("bad_message", `a device is remembered for ${DAYS} days at most`);
-    for (const feature of ["nonce", "link_ttl"]) await this.#host._connection.needFeature(feature);
     const [nonce, link, since] = [newNonce(), newLink(), Date.now()];
     const device = {
       ...{ id: sessionIdOf(nonce), name, policy, since, end: since + days * DAY, lastSeen: since, takesFiles },
