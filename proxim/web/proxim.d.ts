@@ -227,6 +227,11 @@ export class Prompt extends Event {
     session: HostSession;
     /** @type {DeviceInfo} The guest's claim who it is. */
     deviceInfo: DeviceInfo;
+    /**
+     * Whether a person has declined such requests twice in the last ten minutes: those of this known device, or of
+     * unknown ones. Show the prompt without a sound or a dialog then.
+     */
+    isSilent: boolean;
     /** @type {KnownDevice | null} The known device that asks. Its approval needs no number. */
     get device(): KnownDevice | null;
     /** Whether `approve` can remember the device: its page and the node allow that, and this host has no `seats`. */

@@ -392,3 +392,34 @@ test("a host with seats, and one of an older node, remembers no devices, and say
     assert.deepEqual(await desk.devices(), []);
   }
 });
+
+test("the third request after two denials is silent, for each known device and for all unknown ones", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  const silent = async (act) => {
+    const told = [];
+    for (let count = 0; count < 3; count += 1) {
+      told.push(await act());
+      await phone.ends();
+      await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+    }
+    return told;
+  };
+  const known = await silent(async () => {
+    await phone.visits();
+    return desk.does(async () => {
+      const { prompt } = await globalThis.until(() => globalThis.visits.find(({ session, prompt }) => prompt && session.prompt === prompt));
+      await prompt.decline();
+      return prompt.isSilent;
+    });
+  });
+  const unknown = await silent(async () => {
+    await phone.asks(await desk.opens());
+    return desk.does(async () => {
+      const prompt = await globalThis.until(() => globalThis.session.prompt);
+      await prompt.decline();
+      return prompt.isSilent;
+    });
+  });
+  assert.deepEqual([known, unknown], [[false, false, true], [false, false, true]]);
+});

@@ -9,7 +9,7 @@ import { showDeviceNotice, showKnown, showVisit } from "./known.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { ownName, setOwnName, startOwnName } from "./own-name.js";
 import { codeOf, problem } from "./problem.js";
-import { ask, comesSilently, wasApproved, wasDeclined } from "./prompt.js";
+import { ask, wasApproved, wasDeclined } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
 import { showNotice } from "./sealed.js";
 import { startStage } from "./stage.js";
@@ -88,7 +88,7 @@ const listDevices = () => showKnown(host).catch(() => {});
 /** Show a session that was opened or restored. @param {HostSession} session */
 function welcome(session) {
   addRow(session, () => open(session), async () => benches.get(session.id)?.leaves() ?? closeFor(session, "left"));
-  session.onprompt = (prompt) => comesSilently(prompt) || ask(prompt);
+  session.onprompt = (prompt) => prompt.isSilent || ask(prompt);
   session.onnotice = showNotice;
   session.oncontested = () => session.prompt || toast(text.contestedLater);
   session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);

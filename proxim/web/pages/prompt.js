@@ -13,9 +13,6 @@ import { toastProblem } from "./toast.js";
 
 /** Milliseconds in which a new prompt ignores all input: it was meant for something else. */
 const DEAF = 600;
-/** After `most` denials by a person within `time` milliseconds, prompts come without a dialog. */
-const DENIALS = { most: 2, time: 10 * 60_000 };
-
 /** Seconds left from which the time is amber, and a screen reader says so. */
 const SOON = 10;
 
@@ -36,18 +33,6 @@ let isOpen = false;
 let openedAt = 0;
 /** @type {(() => void)[]} */
 let stops = [];
-/** @type {{ at: number, by: string | undefined }[]} A person's denials, by the known device that asked, if it was one. */
-let denials = [];
-
-/**
- * Return whether a person has denied so much that a prompt has to wait in the list: each known device for itself, and
- * all others together.
- * @param {Prompt} prompt
- */
-export function comesSilently({ device }) {
-  denials = denials.filter(({ at }) => performance.now() - at < DENIALS.time);
-  return denials.filter(({ by }) => by === device?.id).length >= DENIALS.most;
-}
 
 /** Return whether a person has approved the guest: if the session is rejected then, the number was wrong. @param {HostSession} session */
 export const wasApproved = (session) => approved.has(session);
@@ -133,7 +118,6 @@ async function finish(answer) {
 
 function decline() {
   if (!isOpen || isDeaf()) return;
-  denials.push({ at: performance.now(), by: waiting[0].device?.id });
   declined.add(waiting[0].session);
   finish((prompt) => prompt.decline());
 }

@@ -1,6 +1,7 @@
 // A guest's request, as the host sees it.
 
 import { asDate, momentIn } from "./clock.js";
+import { addDenial, areManyDenials } from "./denials.js";
 import { ProximError } from "./errors.js";
 
 /** @import { HostSession } from "./host-session.js" */
@@ -20,6 +21,11 @@ export class Prompt extends Event {
     this.session = session;
     /** @type {DeviceInfo} The guest's claim who it is. */
     this.deviceInfo = message.device_info;
+    /**
+     * Whether a person has declined such requests twice in the last ten minutes: those of this known device, or of
+     * unknown ones. Show the prompt without a sound or a dialog then.
+     */
+    this.isSilent = areManyDenials(session.device?.id);
     this.#expiresAt = momentIn(message.expires_in);
   }
 
@@ -73,6 +79,7 @@ export class Prompt extends Event {
 
   /** Decline the guest; the session ends. */
   async decline() {
+    addDenial(this.device?.id);
     await this.session._decide(false);
   }
 }

@@ -23,6 +23,7 @@ async function events(session: HostSession) {
   host.addEventListener("visit", ({ session, device }) => [session.device?.name, device.policy === "auto"]);
   host.addEventListener("devicenotice", ({ device, notice }) => [device.name, notice === "copied"]);
   session.addEventListener("prompt", (prompt) => {
+    if (prompt.isSilent) return undefined;
     if (prompt.canRemember) return prompt.approve("123", { remember: { name: "My phone", days: 30, policy: "auto" } });
     return prompt.device && host.forget(prompt.device.id);
   });
