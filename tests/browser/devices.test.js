@@ -423,3 +423,40 @@ test("the third request after two denials is silent, for each known device and f
   });
   assert.deepEqual([known, unknown], [[false, false, true], [false, false, true]]);
 });
+
+test("a device that waits for the answer while the host is loaded again, or the node is killed, is no replay", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.does(() => globalThis.until(() => globalThis.visits[0]?.prompt));
+  await desk.reloads();
+  await desk.welcomes();
+  await phone.connects();
+  await phone.does(() => globalThis.guest.send("after the reload"));
+  await desk.hears("after the reload");
+  await theyPart(desk, phone);
+  await phone.visits();
+  await desk.does(() => globalThis.until(() => globalThis.visits.find(({ session, prompt }) => prompt && session.prompt === prompt)));
+  await here.node.crash();
+  assert.equal(await phone.ends(), "lost");
+  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
+  // The node has its session again.
+  await desk.does(() => globalThis.until(async () => (await globalThis.host.list()).length === 1));
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+  assert.deepEqual(await desk.does(() => globalThis.heard), ["after the reload"]);
+});
+
+test("a device whose policy is auto is let in by a host that was loaded again meanwhile", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", policy: "auto" });
+  await theyPart(desk, phone);
+  await desk.page.goto("about:blank");
+  assert.equal(await phone.visits(), "host_offline");
+  await desk.reloads();
+  await phone.visits();
+  await phone.connects();
+  await desk.reloads();
+  const visits = await desk.does(() => globalThis.visits.map(({ session }) => session.status));
+  assert.deepEqual(visits, ["approved"]);
+});
