@@ -46,7 +46,7 @@ MOST_ARRIVED = 64
 """Visits that wait until the program takes them; more than that, and the oldest is left out."""
 
 TRY_AGAIN = 60.0
-"""Seconds after which a standing session that the node has refused is opened again."""
+"""Seconds after which a standing session that could not be opened is tried again."""
 
 
 class KnownDevices:
@@ -89,13 +89,13 @@ class KnownDevices:
         """Return the known devices, the oldest first. Raises what the store raises."""
         return sorted(map(self.describe, self.book.load()), key=lambda device: device.since)
 
-    def _load(self) -> Sequence[KnownDevice]:
-        """Return the records; none if the store fails, which must not end the connection."""
+    def _load(self) -> Sequence[KnownDevice] | None:
+        """Return the records; None if the store fails, which must not end the connection."""
         try:
             return self.book.load()
-        except (ProximError, OSError) as error:
+        except Exception as error:
             log.error("the known devices cannot be read: %s", error)
-            return ()
+            return None
 
     def describe(self, record: KnownDevice) -> Device:
         """Return a device as programs see it."""
@@ -229,7 +229,7 @@ class KnownDevices:
                 self._forgotten.add(session_id)
             else:
                 visit._finish(_over("lost"))
-        records = self._load()
+        records = self._load() or ()
         self._ids = {record.session_id for record in records}
         for record in records:
             info = live.get(record.session_id)
@@ -267,10 +267,11 @@ class KnownDevices:
         """
         if not FEATURES.issubset(self.connection.features):
             return math.inf
-        pause = math.inf
-        for record in self._load():
+        records = self._load()
+        pause = math.inf if records is not None else TRY_AGAIN
+        for record in records or ():
             if record.end <= time.time():
-                self.book.drop(record.session_id)
+                self.book.try_drop(record.session_id)
                 if record.session_id in self.visits:
                     self.visits[record.session_id]._abandon(_over("expired"))
             elif record.session_id not in self.visits or record.session_id in self._forgotten:

@@ -80,7 +80,7 @@ class Visit(HostSession):
         if verdict is Verdict.AUTO:
             try:
                 self._sealed_decision(self._decision(approve=True))
-            except (ProximError, OSError) as error:
+            except Exception as error:
                 log.warning("a visit could not be approved: %s", error)
                 verdict = Verdict.REPLAY
         if verdict in (Verdict.ASK, Verdict.AUTO):
@@ -98,7 +98,7 @@ class Visit(HostSession):
         secret = self._need_secret()
         try:
             judged = self._devices.book.judge(self.session_id, secret.visitor, secret.guest_key)
-        except (ProximError, OSError) as error:
+        except Exception as error:
             log.warning("a visit could not be judged: %s", error)
             return Verdict.REPLAY
         if judged is None:
@@ -121,7 +121,7 @@ class Visit(HostSession):
             return
         notice, gone = told[verdict]
         if gone is not None:
-            self._devices.book.drop(self.session_id)
+            self._devices.book.try_drop(self.session_id)
         self.is_told = True
         self._end_by(self._sealed_no(gone), notice)
         self._devices.arrived(self)

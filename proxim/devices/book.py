@@ -13,7 +13,7 @@ from msgspec import structs
 from proxim.devices import record as records
 from proxim.devices.record import Judged, KnownDevice
 from proxim.devices.store import DeviceStore, held
-from proxim.protocol.errors import InvalidSetting, NotAllowed
+from proxim.protocol.errors import NotAllowed
 from proxim.sealing.device import Visitor
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class DeviceBook:
     """Reads and changes the records in a store, which another program may change, too.
 
-    Its methods raise what the store raises.
+    Its methods raise what the store raises, unless they say that they only try.
     """
 
     def __init__(self, store: DeviceStore) -> None:
@@ -58,10 +58,10 @@ class DeviceBook:
         raise NotAllowed("the device was forgotten in the meantime", session_id=device_id)
 
     def use(self, device_id: str, ticket: bytes) -> None:
-        """Store that a device has used a ticket, if that is possible."""
+        """Try to store that a device has used a ticket."""
         try:
             self._change(device_id, lambda device: records.use(device, ticket))
-        except (InvalidSetting, OSError) as error:
+        except Exception as error:
             log.warning("the known devices could not be stored: %s", error)
 
     def rename(self, device_id: str, name: str) -> KnownDevice | None:
@@ -81,6 +81,13 @@ class DeviceBook:
             if len(left) < len(devices):
                 self._store.save(left)
         return len(left) < len(devices)
+
+    def try_drop(self, device_id: str) -> None:
+        """Try to delete the record of a device."""
+        try:
+            self.drop(device_id)
+        except Exception as error:
+            log.warning("a known device could not be deleted: %s", error)
 
     def _change(
         self, device_id: str, change: Callable[[KnownDevice], KnownDevice]

@@ -648,6 +648,29 @@ async def test_store_that_cannot_be_read_turns_the_device_away(pair, monkeypatch
         assert pair.grants.load()
 
 
+@pytest.mark.parametrize("method", ["load", "save", "try_lock"])
+async def test_store_that_fails_ends_no_connection(pair, monkeypatch, method):
+    def fail(*_):
+        raise RuntimeError("the database is gone")
+
+    async with pair.host() as host:
+        await pair.remember(host)
+        stolen = copy_of(pair.grants)
+        async with pair.visiting(host) as (visit, guest):
+            with monkeypatch.context() as broken:
+                broken.setattr(pair.devices, method, fail)
+                await both_speak(visit, guest)
+        await is_waiting(host)
+        async with pair.visiting(host) as sides:
+            await both_speak(*sides)
+        await is_waiting(host)
+        with monkeypatch.context() as broken:
+            broken.setattr(pair.devices, "save", fail)
+            async with pair.visit(stolen) as thief:
+                assert (await end(thief))[0] == "rejected"
+        assert host._connection.online
+
+
 async def test_store_that_is_broken_at_the_start_is_an_error(pair, tmp_path):
     path = tmp_path / "devices"
     path.write_text("{}")
