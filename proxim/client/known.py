@@ -140,10 +140,14 @@ class KnownDevices:
         now, draw = time.time(), secrets.token_bytes
         record = new_device(visitor.key, wish.name, wish.policy, wish.end, now, draw)
         record = structs.replace(record, end=await self._open(record))
+        visit = self.visits.get(record.session_id)
+        if visit is None:
+            raise ConnectionLost("the node has ended the session for the device at once")
+        visit.record, visit._need_secret().ends_at = record, record.end
         try:
             self.book.add(record)
         except BaseException:
-            self.visits[record.session_id]._abandon(_over("closed"))
+            visit._abandon(_over("closed"))
             raise
         self._brought[record.session_id] = session
 

@@ -548,6 +548,9 @@ async def test_grant_lasts_no_longer_than_the_node_allows(serve):
         await pair.remember(host, days=365)
         assert pair.record.end == pytest.approx(time.time() + 60, abs=30)
         assert pair.grant.end == pytest.approx(pair.record.end, abs=30)
+        async with pair.visiting(host) as (visit, guest):
+            assert visit._secret.ends_at == visit.record.end == pair.record.end
+            assert guest._secret.ends_at == pytest.approx(pair.record.end, abs=30)
 
 
 async def test_known_device_can_be_renamed(pair):
