@@ -50,7 +50,7 @@ def forget_command(
 ) -> None:
     """Forget devices by NAME or id: they cannot come again without a number.
 
-    A visit that runs ends.
+    A visit that runs ends. Write -- before an id that begins with a hyphen.
     """
     if bool(names) == everything:
         raise click.UsageError("give the names of devices (see `proxim devices list`), or --all")

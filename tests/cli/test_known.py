@@ -166,7 +166,8 @@ def test_devices_are_listed_renamed_and_forgotten(start, node, known, run):
     assert done == ("“Phone” is called “Old phone” now.\n", "", 0)
     _, err, code = run("devices", "forget", "Phone", "--node", node)
     assert (code, "no device is called “Phone”" in err) == (2, True)
-    out, err, code = run("devices", "forget", device["id"], "--node", node)
+    # An id may begin with a hyphen.
+    out, err, code = run("devices", "forget", "--node", node, "--", device["id"])
     assert (out, err, code) == ("“Old phone” is forgotten.\n", "", 0)
     assert run("devices", "list", "--node", node) == ("No known devices.\n", "", 0)
     phone = start("join", "--to", known, "--json")
