@@ -1,38 +1,13 @@
-// Known devices by the SDK in Chromium, with a real node.
+// Known devices come back, by the SDK in Chromium, with a real node.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { SdkGuest, SdkHost } from "./lib/sdk.js";
-import { Site } from "./lib/site.js";
+import { test } from "node:test";
+import { acquaintances, theyPart } from "./lib/acquainted.js";
 import { world } from "./lib/world.js";
 
 const here = world();
+const { acquainted, guest, host } = acquaintances(here);
 const DAY = 86_400_000;
-let site;
-
-before(async () => {
-  site = await Site.open();
-});
-after(() => site.close());
-
-/** Return a host, and a device that it remembers. */
-async function acquainted(remember, { isPlain = false } = {}) {
-  site.node = here.node;
-  const contexts = [await here.context(), await here.context()];
-  // As on plain http.
-  if (isPlain) for (const context of contexts) await context.addInitScript(() => Object.defineProperty(crypto, "subtle", { value: undefined }));
-  const desk = await SdkHost.open(contexts[0], site);
-  const phone = await SdkGuest.open(contexts[1], site);
-  await desk.remembers(await phone.asks(await desk.opens()), remember);
-  await phone.connects();
-  return { desk, phone };
-}
-
-/** End the session that both are in. */
-async function theyPart(desk, phone) {
-  await phone.does(() => globalThis.guest.close());
-  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
-}
 
 test("a phone comes back the next day with one tap, through a node that was killed", async () => {
   for (const isPlain of [false, true]) {
@@ -62,75 +37,6 @@ test("a phone comes back the next day with one tap, through a node that was kill
     await phone.connects();
     await theyPart(desk, phone);
   }
-});
-
-/** Copy the storage of a browser to another one. */
-async function copied(phone) {
-  const thief = await SdkGuest.open(await here.context(), site);
-  const all = await phone.does(() => globalThis.stored());
-  await thief.does((all) => globalThis.store(all), all);
-  return thief;
-}
-
-test("a copied storage is found out at its first double use, and both are told", async () => {
-  const { desk, phone } = await acquainted({ name: "My phone" }, { isPlain: true });
-  await theyPart(desk, phone);
-  const thief = await copied(phone);
-  assert.equal(await thief.visits(), null);
-  await desk.welcomes();
-  await thief.connects();
-  await theyPart(desk, thief);
-  assert.equal(await phone.visits(), null);
-  assert.equal(await phone.ends(), "copied");
-  await desk.hears("My phone: copied");
-  assert.deepEqual([await desk.devices(), await phone.grants(), await desk.sessions()], [[], [], []]);
-  // The other one hears nothing of it: for it the host is not reachable.
-  assert.equal(await thief.visits(), "token_used");
-  assert.equal((await thief.grants()).length, 1);
-});
-
-test("a device that is forgotten while it visits hears so, and is a stranger then", async () => {
-  const { desk, phone } = await acquainted();
-  await theyPart(desk, phone);
-  await phone.visits();
-  await desk.welcomes();
-  await phone.connects();
-  const [{ id }] = await desk.devices();
-  await desk.does((id) => globalThis.host.forget(id), id);
-  assert.equal(await phone.ends(), "forgotten");
-  await phone.hears("forgotten");
-  assert.deepEqual([await desk.devices(), await phone.grants(), await desk.sessions()], [[], [], []]);
-});
-
-test("a device that is forgotten while it asks, or while it is still there after its first pairing, hears so", async () => {
-  const { desk, phone } = await acquainted();
-  await theyPart(desk, phone);
-  await phone.visits();
-  await desk.does(() => globalThis.until(() => globalThis.visits[0]?.prompt));
-  await desk.does(() => globalThis.host.forgetAll());
-  assert.equal(await phone.ends(), "forgotten");
-  assert.deepEqual(await phone.grants(), []);
-  await desk.remembers(await phone.asks(await desk.opens()));
-  await phone.connects();
-  assert.equal((await phone.grants()).length, 1);
-  await phone.does(() => (globalThis.guest.onnotice = ({ notice }) => globalThis.heard.push(notice)));
-  await desk.does(() => globalThis.host.forgetAll());
-  await phone.hears("forgotten");
-  await phone.does(() => globalThis.until(async () => (await globalThis.sdk.grants()).length === 0));
-  // That connection goes on.
-  assert.equal(await phone.does(() => globalThis.guest.over), null);
-});
-
-test("a device that is forgotten while it is away finds nobody, and keeps its grant", async () => {
-  const { desk, phone } = await acquainted();
-  await theyPart(desk, phone);
-  await desk.does(() => globalThis.host.forgetAll());
-  assert.deepEqual(await desk.sessions(), []);
-  assert.equal(await phone.visits(), "session_ended");
-  assert.equal((await phone.grants()).length, 1);
-  const [grant] = await phone.grants();
-  await phone.does((grant) => globalThis.sdk.forgetGrant(grant), grant);
-  assert.deepEqual(await phone.grants(), []);
 });
 
 test("a host that is away is not reachable now, and the grant stays", async () => {
@@ -173,7 +79,7 @@ test("an unanswered or declined prompt, a lost answer and a second tab are no co
   await ends();
   // A second tab, in vain.
   assert.equal(await phone.visits(), null);
-  const tab = await SdkGuest.open(phone.page.context(), site);
+  const tab = await guest(phone.page.context());
   await tab.does(() => globalThis.localStorage.clear());
   assert.equal(await tab.visits(), "token_used");
   await desk.welcomes();
@@ -195,33 +101,6 @@ test("a device whose policy is auto comes without a question", async () => {
   const [visit] = await desk.does(() => globalThis.visits.map(({ session, device, prompt }) => ({ status: session.status, device, prompt })));
   assert.deepEqual([visit.status, visit.prompt, visit.device.policy], ["approved", null, "auto"]);
   assert.ok(Math.abs(visit.device.end - visit.device.since - 30 * DAY) < 1_000);
-});
-
-test("a wrong number remembers nothing", async () => {
-  const desk = await SdkHost.open(await here.context(), site);
-  const phone = await SdkGuest.open(await here.context(), site);
-  const code = Number(await phone.asks(await desk.opens()));
-  await assert.rejects(desk.remembers(String(code === 999 ? 998 : code + 1)), /another number/);
-  assert.deepEqual([await desk.devices(), await phone.grants()], [[], []]);
-  await desk.does(() => globalThis.until(async () => (await globalThis.host.list()).every(({ reason }) => reason)));
-});
-
-test("a name or a time that is not allowed, and a guest that does not want it, are not remembered, and the prompt stays", async () => {
-  const desk = await SdkHost.open(await here.context(), site);
-  const phone = await SdkGuest.open(await here.context(), site);
-  const code = await phone.asks(await desk.opens());
-  for (const remember of [{ name: "\u202e" }, { name: "n".repeat(65) }, { name: "x", days: 91 }, { name: "x", days: 0 }]) {
-    await assert.rejects(desk.remembers(code, remember), /the name has|90 days/);
-  }
-  await desk.remembers(code);
-  const link = await desk.opens();
-  const other = await phone.does(async (link) => {
-    const guest = (globalThis.guest = new globalThis.sdk.Guest(link, { nodeUrl: location.origin, canBeRemembered: false }));
-    await guest.ask();
-    return globalThis.until(() => guest.code);
-  }, link);
-  await assert.rejects(desk.remembers(other), /does not allow to remember/);
-  await desk.does((code) => globalThis.session.prompt.approve(code), other);
 });
 
 test("a visit goes on after the node was killed, and after a reload of the host", async () => {
@@ -295,35 +174,6 @@ test("a person can rename a device, and a program can store the devices itself",
   assert.deepEqual(names, ["Stored phone"]);
 });
 
-test("another device that has only the link is declined, and revokes nothing", async () => {
-  const { desk, phone } = await acquainted({ name: "My phone" }, { isPlain: true });
-  await theyPart(desk, phone);
-  const thief = await copied(phone);
-  await thief.does(async () => {
-    const { publicKeyOf } = await import("/sdk/seal/ed25519.js");
-    const own = crypto.getRandomValues(new Uint8Array(32));
-    globalThis.store((await globalThis.stored()).map((grant) => ({ ...grant, key: { private: own, public: publicKeyOf(own) } })));
-  });
-  assert.equal(await thief.visits(), null);
-  assert.equal(await thief.ends(), "rejected");
-  await desk.hears("My phone: stranger");
-  assert.equal((await thief.grants()).length, 1);
-  await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
-  assert.equal(await phone.visits(), null);
-  await desk.welcomes();
-  await phone.connects();
-});
-
-test("a device whose time is over hears so, and is forgotten", async () => {
-  const { desk, phone } = await acquainted({ name: "My phone", days: 1 });
-  await theyPart(desk, phone);
-  await desk.page.clock.setSystemTime(Date.now() + 2 * DAY);
-  assert.equal(await phone.visits(), null);
-  assert.equal(await phone.ends(), "expired");
-  await desk.hears("My phone: expired");
-  assert.deepEqual([await desk.devices(), await phone.grants()], [[], []]);
-});
-
 test("a browser that cannot store its next ticket leaves before it sends anything, and can come again", async () => {
   const { desk, phone } = await acquainted();
   await theyPart(desk, phone);
@@ -347,19 +197,10 @@ test("a browser that cannot store its next ticket leaves before it sends anythin
   assert.deepEqual(await desk.does(() => globalThis.heard), []);
 });
 
-test("no script can read the key of a device where the browser itself signs", async () => {
-  const { phone } = await acquainted();
-  const [isThere, error] = await phone.does(async () => {
-    const [{ key }] = await globalThis.stored();
-    return [key.private instanceof CryptoKey, await crypto.subtle.exportKey("pkcs8", key.private).catch(({ name }) => name)];
-  });
-  assert.deepEqual([isThere, error], [true, "InvalidAccessError"]);
-});
-
 test("a device comes to the tab that was opened last, and to that alone", async () => {
   const { desk, phone } = await acquainted();
   await theyPart(desk, phone);
-  const later = await SdkHost.open(desk.page.context(), site);
+  const later = await host(desk.page.context());
   assert.equal(await phone.visits(), null);
   await later.welcomes();
   await phone.connects();
@@ -368,60 +209,6 @@ test("a device comes to the tab that was opened last, and to that alone", async 
   assert.equal(await phone.visits(), null);
   await later.welcomes();
   await phone.connects();
-});
-
-test("a host with seats, and one of an older node, remembers no devices, and says so before the approval", async () => {
-  site.node = here.node;
-  const older = await here.context();
-  await older.addInitScript(() => {
-    const { parse } = JSON;
-    JSON.parse = (...args) => {
-      const value = parse(...args);
-      if (value?.type === "welcome") value.features = value.features.filter((each) => each !== "link_ttl");
-      return value;
-    };
-  });
-  for (const [context, options] of [[await here.context(), { seats: [] }], [older, {}]]) {
-    const desk = await SdkHost.open(context, site, options);
-    const phone = await SdkGuest.open(await here.context(), site);
-    const code = await phone.asks(await desk.opens());
-    assert.equal(await desk.does(async () => (await globalThis.until(() => globalThis.session.prompt)).canRemember), false);
-    await assert.rejects(desk.remembers(code), /does not allow to remember/);
-    await desk.does((code) => globalThis.session.prompt.approve(code), code);
-    await phone.connects();
-    assert.deepEqual(await desk.devices(), []);
-  }
-});
-
-test("the third request after two denials is silent, for each known device and for all unknown ones", async () => {
-  const { desk, phone } = await acquainted();
-  await theyPart(desk, phone);
-  const silent = async (act) => {
-    const told = [];
-    for (let count = 0; count < 3; count += 1) {
-      told.push(await act());
-      await phone.ends();
-      await desk.does(() => globalThis.until(() => globalThis.host.sessions.size === 0));
-    }
-    return told;
-  };
-  const known = await silent(async () => {
-    await phone.visits();
-    return desk.does(async () => {
-      const { prompt } = await globalThis.until(() => globalThis.visits.find(({ session, prompt }) => prompt && session.prompt === prompt));
-      await prompt.decline();
-      return prompt.isSilent;
-    });
-  });
-  const unknown = await silent(async () => {
-    await phone.asks(await desk.opens());
-    return desk.does(async () => {
-      const prompt = await globalThis.until(() => globalThis.session.prompt);
-      await prompt.decline();
-      return prompt.isSilent;
-    });
-  });
-  assert.deepEqual([known, unknown], [[false, false, true], [false, false, true]]);
 });
 
 test("a device that waits for the answer while the host is loaded again, or the node is killed, is no replay", async () => {
