@@ -22,7 +22,7 @@ class Remember(Struct, frozen=True, kw_only=True):
     ``name`` is what the person at the host calls the device. The host knows it for ``days``, or
     until ``until``, in seconds of the system clock, and at most as long as the node allows (90
     days, unless the node says otherwise). With the policy ``"ask"`` the person is asked at each
-    visit; with ``"auto"`` the host approves visits without a question.
+    visit; with ``"auto"`` the host approves visits without a question, as the program takes them.
     """
 
     name: str

@@ -116,9 +116,12 @@ class KnownDevices:
         await trio.lowlevel.checkpoint()
         while True:
             while self._arrived:
-                visit = self._arrived.popleft()
-                if visit.over is None or visit.is_told:
-                    return visit
+                visit = self._arrived[0]  # It stays there if this is cancelled.
+                await visit._welcome()
+                if visit in self._arrived:
+                    self._arrived.remove(visit)
+                    if visit.over is None or visit.is_told:
+                        return visit
             if self._over is not None:
                 raise self._over
             await self._changed.park()

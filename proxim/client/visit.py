@@ -37,11 +37,13 @@ class Visit(HostSession):
     """The session of a known device that has come again.
 
     If the policy of the device is ``"ask"``, ``prompt`` returns at once, and ``Prompt.approve``
-    needs no code. If it is ``"auto"``, the visit is approved: show a notice, and a way to
-    ``close`` it. If ``over`` is set from the start, the device was turned away, and the ``reason``
-    says why: ``"copied"`` if two devices use the same grant, ``"stranger"`` if another device has
-    its link, ``"expired"`` if its time is over. The host has forgotten a device that was copied or
-    has expired.
+    needs no code. If it is ``"auto"``, the visit is approved as the program takes it: show a
+    notice, and a way to ``close`` it.
+
+    If ``over`` is set from the start, the device was turned away, and the ``reason`` says why:
+    ``"copied"`` if two devices use the same grant, ``"stranger"`` if another device has its link,
+    ``"expired"`` if its time is over. The host has forgotten a device that was copied or has
+    expired.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Visit(HostSession):
         self._devices = known
         self._ticket: bytes | None = None
         self._has_used = self._is_turned_away = False
+        self._comes_in = False  # Without a question.
         self.is_told = False  # Whether the program is told that the device was turned away.
         super().__init__(known.connection, info, secret)
         self.link = None  # It is the device's own.
@@ -70,26 +73,34 @@ class Visit(HostSession):
     # -- requests ------------------------------------------------------------------------------
 
     def _take_request(self, message: wire.PairPrompt, asked: Asked) -> None:
-        """Judge a request, unless it is the same as before; then ask the person, or approve."""
+        """Judge a request, unless it is the same as before; then tell the program."""
         if not asked.is_new:
             super()._take_request(message, asked)
             return
         from proxim.devices.record import Verdict
 
         verdict = self._judge()
-        if verdict is Verdict.AUTO:
-            try:
-                self._sealed_decision(self._decision(approve=True))
-            except Exception as error:
-                log.warning("a visit could not be approved: %s", error)
-                verdict = Verdict.REPLAY
         if verdict in (Verdict.ASK, Verdict.AUTO):
+            self._comes_in = verdict is Verdict.AUTO
             super()._take_request(message, asked)
             self._connection.start_soon(self._watch)
+            self._devices.arrived(self)
         else:
             self._turn_away(verdict)
-        if verdict is Verdict.ASK:
-            self._devices.arrived(self)
+
+    async def _welcome(self) -> None:
+        """Approve a visit that needs no question, now that the program takes it."""
+        if not self._comes_in or self.over is not None:
+            return
+        try:
+            await self.decide(approve=True)
+        except ProximError as error:
+            # The node is told again after a lost connection.
+            log.info("a visit was not approved at once: %s", error)
+        except Exception as error:
+            log.warning("a visit could not be approved: %s", error)
+            self._end_by(self._decision(approve=False), Notice.UNOPENED)
+        await self.wait_approved()
 
     def _judge(self) -> Verdict:
         """Return the verdict about the request; an unreadable store turns it away silently."""
@@ -188,10 +199,8 @@ class Visit(HostSession):
             self._devices.book.use(self.session_id, self._ticket)
 
     async def _watch(self) -> None:
-        """Tell of a visit that was approved by itself; end one whose guest is offline too long."""
+        """End a visit whose guest is offline too long."""
         await self.wait_approved()
-        if self.record.policy == "auto" and self.status is Status.APPROVED:
-            self._devices.arrived(self)
         while self.over is None:
             await self._wait_for(lambda: not self.peer_online)
             with trio.move_on_after(AWAY_TIME):

@@ -381,8 +381,8 @@ def test_known_device_comes_again(node, tmp_path):
                 await prompt.approve(await guest.wait_code(), remember=wish)
                 await guest.approved()
             async with aio.open_visit(guest.grant, name="Phone", grants=grants) as guest:
-                await guest.approved()
                 visit = await anext(host.visits())
+                await guest.approved()
                 assert visit.device == host.devices()[0]
                 await guest.send("here again")
                 assert await visit.receive() == "here again"

@@ -69,12 +69,25 @@ async def test_device_with_the_policy_auto_is_let_in_and_the_program_is_told(pai
         await pair.remember(host, policy="auto")
         assert pair.grant.is_auto
         async with pair.visit() as guest:
-            await guest.approved()
             visit = await next_visit(host)
+            await guest.approved()
             assert (visit.status, visit.device.policy) == ("approved", "auto")
             await both_speak(visit, guest)
             await visit.close()
             assert await end(guest) == ("expired", "closed")
+
+
+async def test_no_device_comes_in_unseen(serve):
+    pair = Pair((await serve(approval_timeout=0.5)).url)
+    async with pair.host() as host:
+        await pair.remember(host, policy="auto")
+        async with pair.visit() as guest:
+            assert await end(guest) == ("expired", "approval_timeout")
+        await is_waiting(host)
+        async with pair.visit() as guest:
+            visit = await next_visit(host)
+            await guest.approved()
+            await both_speak(visit, guest)
 
 
 async def test_device_that_is_declined_may_ask_again(pair):
