@@ -187,3 +187,24 @@ test("the third request after two denials is silent, for each known device and f
   });
   assert.deepEqual([known, unknown], [[false, false, true], [false, false, true]]);
 });
+
+test("a visit ends with the time of its device, and a node may shorten that time", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", days: 1 });
+  await theyPart(desk, phone);
+  await desk.page.clock.install();
+  await desk.page.clock.resume();
+  await phone.visits();
+  await desk.welcomes();
+  await phone.connects();
+  await desk.page.clock.fastForward(DAY + 60_000);
+  await desk.hears("My phone: expired");
+  assert.equal(await desk.does(() => globalThis.visits[0].session.over.reason), "expired");
+  assert.equal(await phone.ends(), "closed");
+  assert.deepEqual([await desk.devices(), await desk.sessions()], [[], []]);
+  await here.node.restart("--max-link-ttl", "3600");
+  const { desk: other, phone: late } = await acquainted({ name: "My phone", days: 30 });
+  const [device] = await other.devices();
+  const [grant] = await late.grants();
+  for (const { since, end } of [device, grant]) assert.ok(end - since > 3_000_000 && end - since < 3_700_000, `${end - since}`);
+  await here.node.restart();
+});

@@ -86,7 +86,8 @@ export function canReopen({ back, hasHeld, sealedHost, isApproved, type, until }
  */
 export function reopenRequest({ back, sealedHost, isApproved, type, until }, features) {
   const secondsTo = (/** @type {number} */ time) => Math.max(1, Math.ceil((time - Date.now()) / 1000));
-  const ttl = until === null ? undefined : secondsTo(until);
+  // A visit ends with the grant of its device, but its session is a persistent one.
+  const ttl = until === null || back.end ? undefined : secondsTo(until);
   const longest = ttl ?? (back.end ? secondsTo(back.end) : LINK_TIME);
   const link_ttl = isApproved && features.includes("link_ttl") ? longest : undefined;
   const fields = { session_type: type, ttl, link_ttl, token_hash: sealedHost?.reopenHash, seal: 1, nonce: back.nonce };

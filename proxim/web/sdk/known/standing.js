@@ -84,13 +84,16 @@ export class StandingSessions {
     // Before the node has the session: it would stay there, and nobody know it.
     await this.#save((all) => [...all, device]);
     try {
-      await this.#create(device);
+      const within = await this.#create(device);
+      // The node may allow less.
+      device.end = Math.min(device.end, Date.now() + within * 1000);
+      await this.#change(device.id, () => device);
     } catch (error) {
       await this.#remove(device.id);
       throw error;
     }
     const { id: sid, seed, ticket: t } = device;
-    const left = (device.end - Date.now()) / 1000;
+    const left = Math.max(0, (device.end - Date.now()) / 1000);
     const key = encode64(pairOf(link.private).public);
     return { id: sid, known: { known: { sid, seed, key, t, left, auto: policy === "auto" } } };
   }
@@ -208,7 +211,8 @@ export class StandingSessions {
     if (!this.#secrets.has(id)) {
       const { nonce, end } = device;
       const terms = { type: /** @type {const} */ ("persistent"), back: { nonce, end, boot: this.#host._connection.boot } };
-      this.#secrets.add(id, this.#keysOf(device), "", { ...terms, isStanding: true });
+      const ttl = (end - Date.now()) / 1000;
+      this.#secrets.add(id, this.#keysOf(device), "", { ...terms, ttl, isStanding: true });
     }
     this.#host._beginVisit(id, { type, session_id: id, ...message });
   }
@@ -235,8 +239,13 @@ export class StandingSessions {
     this.#open.add(id);
     this.#secrets.forget(id);
     try {
-      if (Date.now() < device.end) return await this.#create(device);
+      if (Date.now() < device.end) {
+        await this.#create(device);
+        return;
+      }
       await this.#remove(id);
+      // A visit ended here by the clock.
+      this.#close(id);
       this.#tools.tell(publicOf(device), "expired");
     } catch (error) {
       this.#open.delete(id);
@@ -245,16 +254,17 @@ export class StandingSessions {
     }
   }
 
-  /** Open a standing session. @param {StoredDevice} device */
+  /** Open a standing session, and return the seconds for which its link works. @param {StoredDevice} device */
   async #create(device) {
     const { id, nonce, end } = device;
     const link_ttl = Math.max(1, Math.ceil((end - Date.now()) / 1000));
     const token_hash = this.#keysOf(device).tokenHash;
     const request = { type: "create_session", session_type: "persistent", link_ttl, token_hash, seal: 1, nonce };
-    await this.#host._connection.request("session_created", request, ({ session }) => {
+    const reply = await this.#host._connection.request("session_created", request, ({ session }) => {
       if (session.session_id !== id) throw this.#tools.fail("tampered", "the node gave the session another id", id);
     });
     this.#open.add(id);
+    return Number(reply.pair_within);
   }
 
   /** @param {string} id */
