@@ -4,6 +4,7 @@ They come one by one and unechoed, and Enter is a carriage return. Ctrl-C stays 
 """
 
 import atexit
+import fcntl
 import os
 import select
 import sys
@@ -58,3 +59,12 @@ def _character():
             return data.decode()
         except UnicodeDecodeError:
             data += os.read(_FD, 1)
+
+
+LK_NBLCK = 2
+
+
+def locking(descriptor, mode, _size):
+    """Lock a file, as `locking` of Windows does; raise `OSError` if it is locked."""
+    assert mode == LK_NBLCK
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
