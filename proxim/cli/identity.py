@@ -124,6 +124,13 @@ def with_host(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def grants_path() -> Path:
+    """Return the file of the hosts that remember this computer: it is beside the identity."""
+    identity = os.environ.get("PROXIM_IDENTITY")
+    folder = Path(identity).parent if identity else platformdirs.user_config_path("proxim")
+    return folder / "grants.json"
+
+
 def load_identity(path: Path) -> Identity:
     """Return the identity in a file, which is made on first use with mode 0600.
 

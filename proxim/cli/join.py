@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import platformdirs
 
 from proxim.cli import program
 from proxim.cli.asking import guest_options, joining, visiting
+from proxim.cli.identity import grants_path
 from proxim.cli.own_page import node_option
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
@@ -36,7 +36,7 @@ class _Link(click.types.StringParamType):
     type=click.Path(path_type=Path),
     envvar="PROXIM_GRANTS",
     metavar="FILE",
-    help="File of the hosts that remember this computer.  [default: in the config directory]",
+    help="File of the hosts that remember this computer.  [default: beside the identity]",
 )
 @node_option
 @guest_options
@@ -72,7 +72,7 @@ def command(
         if link is None:
             raise click.MissingParameter(param=_parameter("link"))
         raise click.UsageError("give a link, or --to NAME")
-    path = grants or platformdirs.user_config_path("proxim") / "grants.json"
+    path = grants or grants_path()
 
     async def action(reporter: Reporter) -> None:
         if link is None:
