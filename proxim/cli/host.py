@@ -111,16 +111,20 @@ def command(
                         await talk(visit, reporter, folder=save_to, take_all=take_files)
 
     async def action(reporter: Reporter) -> None:
-        opened = hosting(
-            register,
-            reporter,
-            yes=yes,
-            plain=plain,
-            session_type=SessionType(session_type),
-            ttl=ttl,
-            wish=None if yes or plain else Wish(remember, days, always),
-        )
-        async with opened as (session, _):
-            await talk(session, reporter, folder=save_to, take_all=take_files)
+        kind, over = SessionType(session_type), None
+        while over is None or (over == "lost" and kind is not SessionType.ONE_TIME):
+            opened = hosting(
+                register,
+                reporter,
+                yes=yes,
+                plain=plain,
+                session_type=kind,
+                ttl=ttl,
+                wish=None if yes or plain else Wish(remember, days, always),
+                was_lost=over is not None,
+            )
+            async with opened as (session, _):
+                await talk(session, reporter, folder=save_to, take_all=take_files)
+            over = getattr(session.over, "reason", "")
 
     program.run(wait if known_only else action, as_json=as_json)

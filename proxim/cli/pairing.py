@@ -44,6 +44,7 @@ ANYBODY = "The first device that opens this link is let in without a question (-
 ONLY_HERE = "Only this computer can open the link. To let phones in, start the node with --lan."
 KNOWN_ONLY = "`proxim host --known-only` waits for it."
 WRONG_NUMBER = "That was another number, so the device was declined."
+RESTARTED = "The node was restarted, and has forgotten the session: this is a new code."
 
 Answer = Callable[[str], list[str]]
 """Returns the arguments of the command that answers a link."""
@@ -70,12 +71,14 @@ async def hosting(
     ttl: float | None = None,
     answer: Answer | None = None,
     wish: Wish | None = None,
+    was_lost: bool = False,
 ) -> AsyncIterator[Paired]:
     """Open a session, show its link, and approve the guest that the person wants.
 
     ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
     arguments of the command that answers the link, else it is ``join``. With ``wish`` the person
-    can have a device remembered, and known devices may come instead.
+    can have a device remembered, and known devices may come instead. ``was_lost`` says that the
+    node has forgotten an earlier session, for which this one is opened.
 
     Raises ``SessionOver`` if no guest is approved.
     """
@@ -89,7 +92,8 @@ async def hosting(
         command = partial(
             command_for, node=register.node, answer=answer or (lambda link: ["join", link])
         )
-        about = [ANYBODY] if yes else []
+        claims = [ANYBODY] if yes else []
+        about = [RESTARTED, *claims] if was_lost else claims
 
         async def create() -> HostSession:
             try:
@@ -109,21 +113,27 @@ async def hosting(
             while True:
                 show = partial(_show_link, session, reporter, command, about)
                 next_visit = host.visit if has_known else trio.sleep_forever
-                came = await _wait_for_guest(
-                    session, reporter, show, next_visit, refusal, has_person=not yes
-                )
-                refusal = None
-                async with alone(host, reporter, has_known=has_known):
-                    if isinstance(came, Visit):
-                        refusal = await admit(came, reporter)
-                        if refusal is None:
-                            await session.close()
-                            session = came
+                try:
+                    came = await _wait_for_guest(
+                        session, reporter, show, next_visit, refusal, has_person=not yes
+                    )
+                    refusal = None
+                    async with alone(host, reporter, has_known=has_known):
+                        if isinstance(came, Visit):
+                            refusal = await admit(came, reporter)
+                            if refusal is None:
+                                await session.close()
+                                session = came
+                                break
+                        elif await _approve_guest(session, came, reporter, wish, yes=yes):
                             break
-                    elif await _approve_guest(session, came, reporter, wish, yes=yes):
-                        break
+                        else:
+                            about = [WRONG_NUMBER]
+                except SessionOver:
+                    if getattr(session.over, "reason", None) != "lost":
+                        raise
+                    refusal, about = None, [RESTARTED, *claims]
                 if refusal is None:
-                    about = [WRONG_NUMBER]
                     session = await create()
         report_approval(session, reporter)
         async with alone(host, reporter, has_known=has_known):

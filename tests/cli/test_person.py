@@ -8,6 +8,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.cli.helpers import FIELD, NUMBER, scan
+from tests.ports import reserved_port
 
 LINK = r"""join ['"](http\S+)['"]"""
 QUESTION = r"Type the number that the device shows\."
@@ -126,6 +127,26 @@ def test_wrong_number_declines_and_shows_a_new_code(start, asked):
     again = start("join", desk.see(LINK)[1], terminal=True)
     desk.type_number(again)
     desk.see("Connected")
+
+
+@pytest.mark.parametrize("is_paired", [False, True])
+def test_host_of_a_node_that_was_killed_shows_a_new_code(start, is_paired):
+    with reserved_port() as port:
+        node = start("serve", "--port", str(port))
+        desk = start("host", "--plain", "--type", "persistent", "--node", node.url(), terminal=True)
+        link = desk.see(LINK)[1]
+        if is_paired:
+            desk.type_number(start("join", link, terminal=True))
+            desk.see("Connected")
+        node.process.kill()
+        node.process.wait()
+        start("serve", "--port", str(port)).url()
+        desk.see(r"has forgotten the session: this is a new code\.")
+        again = desk.see(LINK)[1]
+        assert again != link
+        guest = start("join", again, terminal=True)
+        desk.type_number(guest)
+        guest.see("Connected")
 
 
 def test_host_hears_of_another_device_with_the_same_link(start, desk):
