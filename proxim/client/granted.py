@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.05
 """Seconds between two attempts to take the lock of a store."""
 
+ANSWER_TIME = 10.0
+"""Seconds for a node to answer a visit's request: the device asks no other host meanwhile."""
+
 PATIENCE = 30.0
 """Seconds to wait for the lock before a grant is stored, also while the program ends."""
 
@@ -82,6 +85,7 @@ class GrantKeeper:
         """Ask with the ticket that is stored now; the lock is held until the node has answered.
 
         Raises ``HostOffline`` if the host does not have the session now: that deletes nothing.
+        Raises ``ConnectionLost`` if the node does not answer in ``ANSWER_TIME``.
         """
         assert self.grant is not None
         async with self._locked():
@@ -95,7 +99,10 @@ class GrantKeeper:
             if current.end <= time.time():
                 raise LinkLapsed(EXPIRED)
             try:
-                await guest._connection.call(request, wire.PairPending, introduces=True)
+                with trio.fail_after(ANSWER_TIME):
+                    await guest._connection.call(request, wire.PairPending, introduces=True)
+            except trio.TooSlowError:
+                raise ConnectionLost("the node does not answer a request to visit") from None
             except (UnknownSession, HostOffline, SessionOver):
                 raise HostOffline(NOT_NOW, session_id=current.session_id) from None
             except LinkLapsed:

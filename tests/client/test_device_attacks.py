@@ -1,0 +1,41 @@
+"""What a thief, another host, and a node may do about a known device (Security: Threat model)."""
+
+import pytest
+import trio
+from msgspec import structs
+
+from proxim.client import open_visit
+from tests.client.between import UP, Between
+from tests.client.helpers import until
+from tests.client.known import Pair, next_visit
+
+
+@pytest.fixture
+def pair(node):
+    return Pair(node.url)
+
+
+async def test_node_that_does_not_answer_keeps_a_device_from_no_other_host(
+    pair, node, nursery, monkeypatch
+):
+    monkeypatch.setattr("proxim.client.granted.ANSWER_TIME", 1.0)
+    between = Between(node)
+    await between.start(nursery)
+    between.change = lambda message, way: message if message["type"] == "welcome" else None
+    async with pair.host() as host:
+        await pair.remember(host)
+        good = pair.grant
+        silent = structs.replace(good, node_url=between.url, session_id="s" * 22)
+        pair.grants.save([good, silent])
+
+        async def visit_silent():
+            async with open_visit(silent, name="Phone", grants=pair.grants):
+                raise AssertionError("the node does not answer")
+
+        async with trio.open_nursery() as others:
+            others.start_soon(visit_silent)
+            await until(lambda: "pair_request" in between.types(UP))
+            async with open_visit(good, name="Phone", grants=pair.grants) as guest:
+                await (await (await next_visit(host)).prompt()).approve()
+                await guest.approved()
+            others.cancel_scope.cancel()
