@@ -122,7 +122,8 @@ class GrantKeeper:
             self.grant = self._new_grant(guest.node_url, answer.terms.name, answer.known)
             self._store_soon(guest, self.grant, is_new=True)
         elif isinstance(answer.known, bytes) and self.grant is not None:
-            self.grant = structs.replace(self.grant, ticket=answer.known, name=answer.terms.name)
+            # Under the name that it has here: the host could take that of another one.
+            self.grant = structs.replace(self.grant, ticket=answer.known)
             self._store_soon(guest, self.grant)
         elif answer.gone is not None:
             self.forget(guest)
@@ -144,6 +145,7 @@ class GrantKeeper:
         """Put a grant into the store, or delete it there.
 
         One that the store has of the same session stays if the grant is new, or of another host.
+        The name of a new one is unlike those of the others.
         """
         stored = self._is_stored = trio.Event()
 
@@ -162,7 +164,10 @@ class GrantKeeper:
                             self.grant = found  # It came twice: its ticket may be an old one.
                         else:
                             others = [each for each in entries if each is not found]
-                            self._store.save(others if is_gone else [*others, grant])
+                            kept = _named(grant, others) if is_new else grant
+                            if self.grant is grant:
+                                self.grant = kept
+                            self._store.save(others if is_gone else [*others, kept])
             except Exception as error:
                 log.error("a grant could not be stored: %s", error)
                 self._may_send = not self.is_visit
@@ -202,6 +207,14 @@ class GrantKeeper:
 
 def _of_session(entries: list[HostGrant], session_id: str) -> HostGrant | None:
     return next((each for each in entries if each.session_id == session_id), None)
+
+
+def _named(grant: HostGrant, others: list[HostGrant]) -> HostGrant:
+    """Return a grant whose name has a number if another one has that name."""
+    taken = {each.name.casefold() for each in others}
+    names = (grant.name, *(f"{grant.name} ({number})" for number in range(2, len(others) + 3)))
+    name = next(each for each in names if each.casefold() not in taken)
+    return structs.replace(grant, name=name)
 
 
 def _is_same_host(one: HostGrant, other: HostGrant) -> bool:

@@ -27,8 +27,8 @@ else:
 class HostGrant(Struct, frozen=True):
     """The grant of one host as the device keeps it; all of it is secret.
 
-    ``name`` is that of the host, ``private`` the device's own key for this host. ``end`` is in
-    seconds of the system clock.
+    ``name`` is that of the host, with a number if another host has that name. ``private`` is the
+    device's own key for this host. ``end`` is in seconds of the system clock.
     """
 
     node_url: str

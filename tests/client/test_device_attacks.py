@@ -15,6 +15,27 @@ def pair(node):
     return Pair(node.url)
 
 
+async def test_host_with_the_name_of_another_one_gets_a_number(pair):
+    async with pair.host() as host:
+        await pair.remember(host)
+    known = pair.grant
+    other = Pair(pair.url)
+    other.grants = pair.grants
+    async with other.host(uuid="other", name="DESK") as host:
+        guest = await other.remember(host)
+        assert guest.grant.name == "DESK (2)"
+    (first, second) = pair.grants.load()
+    assert (first, second.name) == (known, "DESK (2)")
+
+
+async def test_host_keeps_the_name_under_which_a_device_knows_it(pair):
+    async with pair.host() as host:
+        await pair.remember(host)
+    async with pair.host(name="Another") as host, pair.visiting(host) as (_, guest):
+        assert (guest.host_name, guest.grant.name) == ("Another", "Desk")
+    assert pair.grant.name == "Desk"
+
+
 async def test_node_that_does_not_answer_keeps_a_device_from_no_other_host(
     pair, node, nursery, monkeypatch
 ):

@@ -66,6 +66,16 @@ export async function grantsAt(nodeUrl) {
 /** Remove a grant: this browser cannot come to that host any more. @param {string} id */
 export const removeGrant = (id) => run("grants", "readwrite", (store) => store.delete(id));
 
+/** Return a host's name, with a number if another host has it. @param {string} name @param {string} id Of the grant. */
+async function unlikeOthers(name, id) {
+  /** @type {StoredGrant[]} */
+  const all = await run("grants", "readonly", (store) => store.getAll());
+  const taken = all.filter((each) => each.id !== id).map(({ hostName }) => hostName.toLowerCase());
+  let [own, number] = [name, 1];
+  while (taken.includes(own.toLowerCase())) own = `${name} (${(number += 1)})`;
+  return own;
+}
+
 /** @returns {Promise<DeviceKey>} */
 async function newKey() {
   if (await hasEd25519()) {
@@ -157,11 +167,12 @@ export class GuestDevice {
     } else if (known && "ticket" in known) {
       const { ticket } = known;
       const grant = this.#grant;
-      if (grant) await this.locked(() => run("grants", "readwrite", (store) => store.put({ ...grant, hostName, ticket })));
+      // Under the name that it has here: the host could take that of another one.
+      if (grant) await this.locked(() => run("grants", "readwrite", (store) => store.put({ ...grant, ticket })));
     } else if (known && this.#key) {
       const { sid, seed, key: hostKey, t: ticket, left, auto: isAuto } = known.grant;
       const [id, since] = [idOf(this.#nodeUrl, sid), Date.now()];
-      const names = { id, nodeUrl: this.#nodeUrl, sessionId: sid, hostName, pairedIn: this.#sessionId };
+      const names = { id, nodeUrl: this.#nodeUrl, sessionId: sid, hostName: await unlikeOthers(hostName, id), pairedIn: this.#sessionId };
       const grant = { ...names, end: since + left * 1000, isAuto, since, seed, hostKey, ticket, key: this.#key };
       const stored = await grantOf(id);
       // Another host that got the id from the node would take the place of one that the person knows.
