@@ -272,6 +272,8 @@ class Guest(ClientSession):
             self._keep_token(self._node_token)
             may_send = None if self._keeper is None else self._keeper.wait_stored
             self._signals = SealedSignals(self, secret.peer, secret.ends_at, may_send=may_send)
+            if secret.is_visit:
+                self._signals.echo()
         returning, self._returning = self._returning, None
         if returning is not None and not returning.take(self._signals, text):
             self._abandon(SessionOver(Status.REJECTED, Notice.TAMPERED))

@@ -51,6 +51,8 @@ class HostSession(ClientSession):
     """
 
     _role = "host"
+    _hears_first = False
+    """Whether the host says nothing before it has heard its guest."""
 
     def __init__(
         self, connection: BaseConnection, info: SessionInfo, secret: HostSecret | None = None
@@ -330,7 +332,9 @@ class HostSession(ClientSession):
             from proxim.client.sealed import SealedSignals
 
             peer, ends_at = self._secret.peer, self._secret.ends_at
-            self._signals = SealedSignals(self, peer, ends_at, when_opened=self._has_opened)
+            self._signals = SealedSignals(
+                self, peer, ends_at, when_opened=self._has_opened, hears_first=self._hears_first
+            )
         self._secret.known_at(self._connection.boot, is_approved=True)
         return True
 

@@ -41,6 +41,7 @@ class SealedSignals:
     Until then what is to be sent waits here. So a side that was reloaded misses nothing. At
     ``ends_at``, a moment of the wall clock, the session ends, whatever the node says. Nothing is
     sent before ``may_send`` has returned true. ``when_opened`` is called when something opens.
+    With ``hears_first`` nothing but hellos is sent before something has opened.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class SealedSignals:
         *,
         may_send: Callable[[], Awaitable[bool]] | None = None,
         when_opened: Callable[[], None] | None = None,
+        hears_first: bool = False,
     ) -> None:
         self._session = session
         self._peer = peer
         self._may_send = may_send
         self._when_opened = when_opened
+        self._has_heard = not hears_first
         self._waiting: deque[msgspec.Raw] = deque()
         self._hellos: deque[Sealed] = deque()
         self._added = 0
@@ -89,6 +92,14 @@ class SealedSignals:
         """Begin right after the approval; say hello only if a later program goes on."""
         if not self._peer.is_ready and not self._expects_hello:
             self.start()
+        elif not self._has_heard:
+            self._impatient_at = trio.current_time() + PATIENCE
+
+    def echo(self) -> None:
+        """Let the other side hear that this side is there, if they agree on an epoch."""
+        if (echo := self._peer.echo()) is not None:
+            self._hellos.append(echo)
+            self.wake()
 
     def peer_came_back(self) -> None:
         """Say the hello that this side owes; else wait for that of the other side."""
@@ -135,8 +146,10 @@ class SealedSignals:
         received = self._peer.receive(data, now)
         if received.notice is not None:
             self._session._notices.add_at(Notice(received.notice.value), now)
-        elif self._when_opened is not None:
-            self._when_opened()
+        else:
+            self._has_heard = True
+            if self._when_opened is not None:
+                self._when_opened()
         if received.missed:
             self._session._notices.add_at(Notice.MISSED, now)
         if received.notice is not None or received.missed:
@@ -156,11 +169,12 @@ class SealedSignals:
 
     @property
     def _can_seal(self) -> bool:
-        return self._peer.is_ready and not self._expects_hello and self._has_company
+        is_ready = self._peer.is_ready and self._has_heard
+        return is_ready and not self._expects_hello and self._has_company
 
     @property
     def _retry_at(self) -> float:
-        is_waiting = self._expects_hello or not self._peer.is_ready
+        is_waiting = self._expects_hello or not (self._peer.is_ready and self._has_heard)
         return self._impatient_at if is_waiting and self._has_company else math.inf
 
     def _say(self, hello: Sealed) -> None:

@@ -46,6 +46,9 @@ class Visit(HostSession):
     expired.
     """
 
+    # A copy of the device that only listens would not use its ticket, and not be found out.
+    _hears_first = True
+
     def __init__(
         self, known: KnownDevices, record: KnownDevice, info: SessionInfo, secret: HostSecret
     ) -> None:

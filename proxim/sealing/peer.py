@@ -97,6 +97,15 @@ class SealedPeer:
         """Return the ``data`` of the hello of a side that has come back."""
         return self._signal(self._machine.start())
 
+    def echo(self) -> Sealed | None:
+        """Return the ``data`` of a hello that begins no epoch: this side is there.
+
+        None while this side is not ready.
+        """
+        if self._machine.adopted is None or not self.is_ready:
+            return None
+        return self._signal(Hello(*self._machine.adopted))
+
     def start_box(self) -> bytes:
         """Return the box of that hello, for a request to a session that was opened again."""
         return self._box(self._machine.start())

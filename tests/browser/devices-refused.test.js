@@ -26,6 +26,28 @@ test("a copied storage is found out at its first double use, and both are told",
   assert.equal((await thief.grants()).length, 1);
 });
 
+test("a copied storage is found out if the copy has only listened", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", policy: "auto" }, { isPlain: true });
+  await theyPart(desk, phone);
+  const thief = await copied(phone);
+  await thief.does(async () => {
+    const [grant] = await globalThis.sdk.grants();
+    const guest = (globalThis.guest = new globalThis.sdk.Guest(grant, { name: "Phone", rtc: false }));
+    guest.onsignal = ({ data }) => globalThis.heard.push(data);
+    await guest.ask();
+    await guest.approved;
+  });
+  await desk.does(async () => {
+    const { session } = await globalThis.until(() => globalThis.visits[0]);
+    await session.approved;
+    session.send("welcome back");
+  });
+  await thief.hears("welcome back");
+  await theyPart(desk, thief);
+  assert.equal(await phone.visits(), null);
+  assert.equal(await phone.ends(), "copied");
+});
+
 test("a device that is forgotten while it visits hears so, and is a stranger then", async () => {
   const { desk, phone } = await acquainted();
   await theyPart(desk, phone);

@@ -5,14 +5,57 @@ import trio
 from msgspec import structs
 
 from proxim.client import open_visit
+from proxim.protocol import messages as wire
 from tests.client.between import UP, Between
-from tests.client.helpers import until
-from tests.client.known import Pair, next_visit
+from tests.client.helpers import end, hear, until
+from tests.client.known import Pair, copy_of, is_waiting, next_visit
 
 
 @pytest.fixture
 def pair(node):
     return Pair(node.url)
+
+
+async def test_copy_that_only_listens_is_found_out(pair):
+    async with pair.host() as host:
+        await pair.remember(host, policy="auto")
+        stolen = copy_of(pair.grants)
+        async with pair.visit(stolen) as thief:
+            visit = await next_visit(host)
+            await thief.approved()
+            await visit.wait_approved()
+            await visit.send("welcome back")
+            assert await hear(thief, 1) == ["welcome back"]
+            assert pair.record.tickets.is_used
+            await thief.close()
+        await is_waiting(host)
+        async with pair.visit() as guest:
+            assert await end(guest) == ("rejected", "copied")
+        assert (await next_visit(host)).over.reason == "copied"
+
+
+async def test_visitor_that_says_nothing_is_told_nothing(pair, node, nursery, monkeypatch):
+    """A thief whose program does not say that it has stored its ticket."""
+    monkeypatch.setattr("proxim.client.sealed.PATIENCE", 0.1)
+    between = Between(node)
+    await between.start(nursery)
+
+    async def say_nothing(message):
+        assert isinstance(message, wire.Signal)
+
+    async with pair.host(between.url) as host:
+        await pair.remember(host, policy="auto")
+        between.seen.clear()
+        async with pair.visit() as thief:
+            thief._connection.send_one_way = say_nothing
+            visit = await next_visit(host)
+            await thief.approved()
+            await visit.wait_approved()
+            await visit.send("welcome back")
+            await until(lambda: "signal" in between.types(UP))
+            signals = [message["data"] for message, _ in between.messages() if "data" in message]
+            assert {tuple(data) for data in signals} == {("s", "h")}
+            assert not pair.record.tickets.is_used
 
 
 async def test_host_with_the_name_of_another_one_gets_a_number(pair):

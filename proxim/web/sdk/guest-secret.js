@@ -226,9 +226,11 @@ export class GuestSecret {
     return code.takeReturn(peer, seal, performance.now());
   }
 
-  /** Return the signals of the session, once approved. @param {Session} session */
+  /** Return the signals of the session, once approved. In a visit the host waits for a first one. @param {Session} session */
   signals(session) {
     const [code, peer] = [/** @type {SealCode} */ (this.#code), /** @type {SealedPeer} */ (this.#peer)];
+    const echo = this.isVisit ? peer.echo() : null;
+    if (echo) session._sendSignal(echo);
     return new SealedSignals(code, peer, session, this.#kept.until);
   }
 

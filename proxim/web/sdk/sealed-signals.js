@@ -9,8 +9,9 @@ import { emit } from "./events.js";
 /** @import { Session } from "./session.js" */
 /**
  * What a host hears of: that the guest has sent something sealed. What a guest hears of: that the host does not know it
- * any more.
- * @typedef {{ _heard?: () => void, _gone?: (why: unknown) => void }} Listener
+ * any more. If a known `device` visits, nothing but hellos is sent before something of it has opened: a copy that only
+ * listens would not use its ticket, and not be found out.
+ * @typedef {{ _heard?: () => void, _gone?: (why: unknown) => void, device?: unknown }} Listener
  */
 
 /** Milliseconds to wait for a new epoch before another hello. */
@@ -34,6 +35,7 @@ export class SealedSignals {
   #expectsHello = false;
   /** Whether this side has come back, and could not say hello since the other side is offline. */
   #owesHello = false;
+  #hasHeard;
   #toldAt = -Infinity;
   #timer = 0;
   #endTimer = 0;
@@ -46,6 +48,7 @@ export class SealedSignals {
     this.#code = code;
     this.#peer = peer;
     this.#session = session;
+    this.#hasHeard = !session.device;
     if (typeof until === "number") this.#endAt(until);
     if (!peer.isReady && session._getConnection().isIntroduced) this.start();
   }
@@ -102,6 +105,7 @@ export class SealedSignals {
     if (send) this.#session._sendSignal(send);
     // A hello has come from the other side since it came back.
     if (!wasReady && this.#peer.isReady) this.#expectsHello = this.#owesHello = false;
+    this.#hasHeard ||= !notice;
     if (notice) this.#tell(notice);
     else this.#session._heard?.();
     if (opened?.missed) emit(this.#session, "notice", { notice: "missed", missed: opened.missed });
@@ -140,7 +144,7 @@ export class SealedSignals {
   #update() {
     const { peerOnline } = this.#session;
     const isReachable = this.#session._getConnection().isIntroduced;
-    const isReady = this.#peer.isReady && !this.#expectsHello;
+    const isReady = this.#peer.isReady && !this.#expectsHello && this.#hasHeard;
     if (isReachable && peerOnline && isReady) {
       for (const data of this.#waiting.splice(0)) this.#session._sendSignal(this.#peer.seal(data));
     }

@@ -69,6 +69,12 @@ export class SealedPeer {
     return this.#signal(this.#machine.start());
   }
 
+  /** Return the `data` of a hello that begins no epoch: this side is there. Null while it is not ready. */
+  echo() {
+    const { adopted } = this.#machine;
+    return adopted && this.isReady ? this.#signal({ key: adopted.own, answers: adopted.peer }) : null;
+  }
+
   /** Return the box of that hello, for a request to a session that was opened again. */
   startBox() {
     return this.#box(this.#machine.start());
