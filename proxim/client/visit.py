@@ -55,6 +55,7 @@ class Visit(HostSession):
         self.record = record
         self._devices = known
         self._ticket: bytes | None = None
+        self._ack: wire.PairAck | None = None
         self._has_used = self._is_turned_away = False
         self._comes_in = False  # Without a question.
         self.is_told = False  # Whether the program is told that the device was turned away.
@@ -96,6 +97,8 @@ class Visit(HostSession):
         if not self._comes_in or self.over is not None:
             return
         try:
+            if self._ack is not None:
+                await self._connection.send_one_way(self._ack)
             await self.decide(approve=True)
         except ProximError as error:
             # The node is told again after a lost connection.
@@ -104,6 +107,14 @@ class Visit(HostSession):
             log.warning("a visit could not be approved: %s", error)
             self._end_by(self._decision(approve=False), Notice.UNOPENED)
         await self.wait_approved()
+
+    def _send_soon(self, *messages: wire.PairAck | wire.PairDecision) -> None:
+        """Send messages soon, but the ack of a visit that needs no question with the approval."""
+        first = messages[0]
+        if self._comes_in and len(messages) == 1 and isinstance(first, wire.PairAck):
+            self._ack = first  # Sent by a task of its own it could come after the decision.
+        else:
+            super()._send_soon(*messages)
 
     def _judge(self) -> Verdict:
         """Return the verdict about the request; an unreadable store turns it away silently."""
