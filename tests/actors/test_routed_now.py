@@ -104,3 +104,12 @@ async def test_receipt_that_is_set_waits_for_nothing(autojump_clock, node):
         await trio.lowlevel.cancel_shielded_checkpoint()
         with trio.CancelScope(shield=True):
             await receipt.wait()
+
+
+async def test_request_that_waits_after_all_fails(autojump_clock, node, monkeypatch):
+    async def wait(_, message):
+        await trio.sleep(1)
+
+    monkeypatch.setattr(node.router._hosting, "register", wait)
+    with pytest.raises(RuntimeError, match="nothing to wait for"):
+        node.router.route_now(node.connect(), wire.Register(uuid="desk"))
