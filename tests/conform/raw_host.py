@@ -114,8 +114,9 @@ class RawSealedHost(RawSealed):
             return
         ack = verdict.ack
         if not verdict.is_new and "acks anew" in self.faults:
-            secret, own, _ = self.host._pending
-            ack = encode(seal_box(secret, "ack", "h", own.public, secrets.token_bytes))
+            pending = self.host._pending
+            public = pending.own.public
+            ack = encode(seal_box(pending.secret, "ack", "h", public, secrets.token_bytes))
         if "no ack" not in self.faults:
             await self.say("pair_ack", seal=ack)
         self.tell("prompt", name=verdict.name)
