@@ -117,9 +117,9 @@ export class SdkHost extends SdkPage {
     return this.does(() => globalThis.host.devices());
   }
 
-  /** Return what the node says of this owner's sessions that have not ended. */
-  sessions() {
-    return this.does(async () => (await globalThis.host.list()).filter(({ reason }) => !reason));
+  /** Wait until all sessions of this owner have ended: the node may answer `list` before it has handled a close. */
+  async hasNoSessions() {
+    await this.does(() => globalThis.until(async () => (await globalThis.host.list()).every(({ reason }) => reason)));
   }
 
 }
