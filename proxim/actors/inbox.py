@@ -36,20 +36,23 @@ class Receipt:
     def set(self) -> None:
         """Wake the tasks that wait."""
         self.is_set = True
+        self._on_refusal = None  # It may hold what the client sent, for as long as the receipt.
         if self._done is not None:
             self._done.set()
 
     def refuse(self, refusal: RequestError) -> None:
         """Note the refusal, and tell who asked."""
         self.refusal = refusal
+        tell = self._on_refusal
         self.set()
-        if self._on_refusal is not None:
-            self._on_refusal(refusal)
+        if tell is not None:
+            tell(refusal)
 
     def on_refusal(self, tell: Callable[[RequestError], None]) -> None:
-        """Call ``tell``, which must not raise, once the envelope is refused."""
-        self._on_refusal = tell
-        if self.refusal is not None:
+        """Call ``tell`` with the first refusal of the envelope; it must not raise."""
+        if not self.is_set:
+            self._on_refusal = tell
+        elif self.refusal is not None:
             tell(self.refusal)
 
     async def wait(self) -> None:

@@ -5,9 +5,11 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from proxim.actors.backend import Backend
+from proxim.actors.inbox import Receipt
 from proxim.actors.limits import LimitSettings
 from proxim.protocol import messages as wire
 from proxim.protocol import tokens
+from proxim.protocol.errors import Unavailable, UnknownSession
 from tests.actors.helpers import DEVICE, KEY, PERSISTENT, Node
 
 NONCE = tokens.encode(b"n" * 32)
@@ -87,6 +89,18 @@ async def test_closed_actor_refuses_before_the_request_returns(autojump_clock, n
     receipt = node.router.ask_now(meeting.guest, meeting.pair_request(), refused.append)
     assert receipt.is_set
     assert [error.code for error in refused] == ["unknown_session"]
+
+
+def test_refusal_is_told_once_and_nothing_of_the_request_is_kept():
+    refused, receipt = [], Receipt()
+    receipt.on_refusal(refused.append)
+    for error in (Unavailable(), UnknownSession()):
+        receipt.refuse(error)
+    assert [error.code for error in refused] == ["unavailable"]
+    handled = Receipt()
+    handled.on_refusal(pytest.fail)
+    handled.set()
+    assert handled._on_refusal is None
 
 
 async def test_session_that_is_not_here_is_looked_for_by_a_task(autojump_clock, node):
