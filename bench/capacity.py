@@ -1,4 +1,4 @@
-"""What a million sessions need of one node: the figures that the page on capacity is computed from.
+"""The needs of a million sessions at one node: the page on capacity is computed from these figures.
 
     python bench/capacity.py [--sessions 1000000] [--connections 10000]
 

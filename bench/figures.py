@@ -1,4 +1,4 @@
-"""What was measured, as medians and as ratios."""
+"""Figures that were measured, as medians and as ratios."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OURS, BASE, CEILING = "Proxim", "PeerJS", "bare C"
 NAMES = (OURS, BASE, "ws relay", "y-webrtc", "websockets relay", CEILING)
 
 GROWN = "growth, "
-"""What begins the name of a measure that is taken of a node with many sessions in it."""
+"""The beginning of the name of a measure of a node with many sessions in it."""
 
 APPROVAL, BACK, TLS, SEALED = (
     "approval ",
@@ -18,7 +18,7 @@ APPROVAL, BACK, TLS, SEALED = (
     "TLS, CPU of ",
     "relay of an SDP, ",
 )
-"""What begins the names of measures of these kinds."""
+"""The beginnings of the names of measures of these kinds."""
 
 Whole = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What is promised, held against what was measured."""
+"""The goals, held against the measurements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Goal(NamedTuple):
 
 
 def goals(whole: Whole) -> list[Goal]:
-    """What is promised, with what was measured; of many cells the worst."""
+    """The goals with their figures; of many cells the worst."""
     results = whole["results"]
     closed = [m for m in measures_of(whole, "relay per_second: ") if m.endswith("closed loop")]
     piped = [

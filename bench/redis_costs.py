@@ -1,10 +1,10 @@
-"""What one Redis has to do in a cluster: for a heartbeat, a pairing and a signal.
+"""The work of one Redis in a cluster: for a heartbeat, a pairing and a signal.
 
     python bench/redis_costs.py [--pairings 640] [--nodes 2]
 
 Asks a real Redis, by ``INFO``, how many commands it got, how many bytes went in and out, and how
 much CPU time it took, before and after so many pairings, each opened, approved and closed; and so
-for signals. What the nodes' heartbeats cost meanwhile was measured before, and is subtracted.
+for signals. The heartbeats of the nodes meanwhile were measured before, and are subtracted.
 "Scripts" are the commands that nodes send (and reads of their streams), "commands" what Redis
 carries out within them. The CPU time of the nodes is printed, too. Needs redis-server.
 """

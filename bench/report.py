@@ -1,4 +1,4 @@
-"""What was measured, as medians, as ratios to PeerJS's server, and held against the goals.
+"""The figures as medians, as ratios to those of PeerJS's server, and held against the goals.
 
     python bench/report.py bench/results.json      print it again
 

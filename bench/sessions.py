@@ -55,7 +55,7 @@ class Hosts:
 
         async def open_some(wire: Wire, number: int) -> None:
             for index in range(number, total, HOSTS):
-                # One that falls due before it is open is told by TooLate, when all are.
+                # TooLate tells of sessions that fall due before they are open, when all are.
                 ttl = max(1e-3, fields["due"](index) - time.time()) if "due" in fields else None
                 kind = "persistent" if ttl is None else "temporary"
                 await wire.say(type="create_session", session_type=kind, ttl=ttl)

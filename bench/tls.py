@@ -1,7 +1,7 @@
 """What TLS costs a server, as ratios of CPU time.
 
 The load generator has no TLS. So it loads a tunnel (``tunnel.py``) that makes a connection to the
-server for each of its own, in turn by TLS and without. What the tunnel takes is not counted: only
+server for each of its own, in turn by TLS and without. The tunnel's own time is not counted: only
 the CPU time of the server is.
 """
 

@@ -20,7 +20,7 @@ _HANDSHAKE = (
 
 
 class Wire:
-    """One connection. What is read is kept as (moment, payload), in order.
+    """One connection. It keeps the messages that it reads as (moment, payload), in order.
 
     Pings are answered while the connection is read.
     """
