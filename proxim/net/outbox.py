@@ -83,7 +83,7 @@ class Outbox:
     def write(self, data: bytes, *, is_last: bool = False) -> None:
         """Send bytes, or queue what the kernel does not take; drop them once it is closed.
 
-        After what ``is_last`` the stream is closed as soon as the queue is empty.
+        After what ``is_last`` nothing is written, and the stream is closed.
         """
         if not self.is_open:
             return

@@ -61,13 +61,20 @@ class TcpStream(trio.abc.HalfCloseableStream):
     def send_now(self, data: bytes | memoryview, *, is_last: bool = False) -> int:
         """Send what the kernel takes at once; return the number of bytes sent.
 
-        Data that ``is_last`` may wait for ``close``, to leave in one packet with the end.
+        Data that ``is_last`` leaves in one packet with the end of what is sent.
 
         Raises ``BrokenResourceError`` if the peer has left, ``ClosedResourceError`` after
         ``aclose``. Must not be called while ``send_all`` runs.
         """
         try:
-            return self.socket.send(data, _MORE if is_last else 0)
+            if not is_last:
+                return self.socket.send(data)
+            sent = self.socket.send(data, _MORE)
+            if sent == len(data):
+                # Without this, ``close`` drops the data if something unread is left.
+                self._has_sent_eof = True
+                self.socket.shutdown(socket.SHUT_WR)
+            return sent
         except BlockingIOError:
             return 0
         except OSError as error:

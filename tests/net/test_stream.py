@@ -122,3 +122,12 @@ async def test_last_bytes_leave_with_the_end():
         heard += read
     theirs.close()
     assert heard == b"first last"
+
+
+async def test_last_bytes_leave_even_if_something_unread_is_left():
+    ours, theirs = map(TcpStream, sockets())
+    assert theirs.send_now(b"never read") == 10
+    assert ours.send_now(b"last", is_last=True) == 4
+    ours.close()
+    assert await theirs.receive_some() == b"last"
+    theirs.close()
