@@ -12,7 +12,6 @@ seat changes hands or the session ends, and opens it only when the inbox is empt
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import trio
 from msgspec import structs
@@ -86,14 +85,11 @@ class Actor:
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
         async for first in self._inbox:
-            await self._receive_all(self._inbox.in_a_row(first))
-            del first  # Otherwise it stays in memory while the actor waits.
-
-    async def _receive_all(self, envelopes: Iterator[Envelope]) -> None:
-        for each in envelopes:
-            await self._receive(each)
-            if self._closed_with is None:
-                self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+            for envelope in self._inbox.in_a_row(first):
+                await self._receive(envelope)
+                if self._closed_with is None:
+                    self._timer = self._timers.reset(self._timer, self.session.deadline, self)
+            del first, envelope  # Otherwise they stay in memory while the actor waits.
 
     def wake(self) -> None:
         """Put ``TimePassed`` into the inbox: the session's deadline has come."""
@@ -229,9 +225,12 @@ class Actor:
 
     async def _handle(self, envelope: Envelope) -> None:
         """Have the session decide about an event, unless it is handed over or may not prompt."""
-        if envelope.seat is not None and isinstance(envelope.event, ev.HostLeft | ev.GuestLeft):
-            self._vacate(self.seats.pop(envelope.seat.role))
         event = envelope.event
+        if envelope.seat is not None and isinstance(event, ev.HostLeft | ev.GuestLeft):
+            self._vacate(self.seats.pop(envelope.seat.role))
+            if self.session.ended:
+                self.session.handle(event, clock.now())
+                return  # Nothing is to be saved, and nobody to be told.
         if isinstance(event, ev.ShutDown) and self._services.hand_over(self):
             return  # The session was approved while this event waited in the inbox.
         if (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,27 +103,28 @@ class Inbox:
     It has no bound, since ``HostLeft`` and ``GuestLeft`` must always fit; ``Actor.post`` has one.
     """
 
-    __slots__ = ("_receive", "_send", "_stats")
+    __slots__ = ("_receive", "_send", "_stats", "_waiting")
 
     def __init__(self, stats: Stats) -> None:
+        self._waiting = 0
         # Not `open_memory_channel[Envelope]`, which makes an object for each call.
         self._send: trio.MemorySendChannel[Envelope]
         self._send, self._receive = trio.open_memory_channel(math.inf)
         self._stats = stats
 
     def __len__(self) -> int:
-        """Return how many envelopes wait."""
+        """Return how many envelopes wait, without one that was handed to the actor's task."""
         return self._receive.statistics().current_buffer_used
 
     @property
     def is_full(self) -> bool:
         """Whether so many envelopes wait that no request should be added."""
-        return len(self) >= INBOX_BOUND
+        return self._waiting >= INBOX_BOUND and len(self) >= INBOX_BOUND
 
     @property
     def is_high(self) -> bool:
         """Whether so many envelopes wait that the senders of signals should be slowed down."""
-        return len(self) > _HIGH
+        return self._waiting > _HIGH and len(self) > _HIGH
 
     def __aiter__(self) -> AsyncIterator[Envelope]:
         """Iterate over the envelopes until ``close``; those that waited then come first."""
@@ -136,17 +136,20 @@ class Inbox:
         So they need one step of the actor's task and not one each.
         """
         yield first
-        with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
-            for _ in range(IN_A_ROW - 1):
-                yield self._receive.receive_nowait()
+        for _ in range(IN_A_ROW - 1):
+            if not self._waiting:
+                break
+            yield self._receive.receive_nowait()
 
     def put(self, envelope: Envelope) -> None:
         """Put an envelope in."""
         self._send.send_nowait(envelope)
+        self._waiting += 1
         self._stats.queued += envelope is not TIME_PASSED
 
     def note_taken(self, envelope: Envelope) -> None:
         """Note that the actor has taken an envelope."""
+        self._waiting -= 1
         self._stats.queued -= envelope is not TIME_PASSED
 
     def drain(self) -> list[Envelope]:
