@@ -34,21 +34,18 @@ else:
 
 
 class _Sleep:
-    """Measures how long the machine has slept since this process started."""
+    """Knows how long the machine has slept since this process started, as last measured."""
 
     def __init__(self) -> None:
         # An interruption between the two readings makes the difference too small, never too big.
         self._at_start = max(_gettime(_COUNTING) - _gettime(_STANDING) for _ in range(3))
-        self._awake_below = self._at_start + _LEAST
-        self._seconds = 0.0
+        self.awake_below = self._at_start + _LEAST
+        self.seconds = 0.0
 
-    def seconds(self) -> float:
-        # Short and without further calls, since it is in the way of every signal.
-        difference = _gettime(_COUNTING) - _gettime(_STANDING)
-        if difference > self._awake_below:
-            self._awake_below = difference + _LEAST
-            self._seconds = difference - self._at_start
-        return self._seconds
+    def measured(self, difference: float) -> None:
+        """Note the difference of the two clocks, which has grown."""
+        self.awake_below = difference + _LEAST
+        self.seconds = difference - self._at_start
 
 
 _sleep = _Sleep()
@@ -56,12 +53,16 @@ _sleep = _Sleep()
 
 def slept() -> float:
     """Return for how many seconds the machine has slept since this process started."""
-    return _sleep.seconds()
+    # Without further calls, since it is in the way of every signal.
+    difference = _gettime(_COUNTING) - _gettime(_STANDING)
+    if difference > _sleep.awake_below:
+        _sleep.measured(difference)
+    return _sleep.seconds
 
 
 def now() -> float:
     """Return the moment by which deadlines are judged, in seconds; never less than before."""
-    return trio.current_time() + _sleep.seconds()
+    return trio.current_time() + slept()
 
 
 def wake_at(moment: float) -> float:
@@ -71,7 +72,7 @@ def wake_at(moment: float) -> float:
     """
     if moment == math.inf:
         return moment
-    return min(moment - _sleep.seconds(), trio.current_time() + TICK)
+    return min(moment - slept(), trio.current_time() + TICK)
 
 
 async def sleep_until(moment: float) -> None:

@@ -96,7 +96,7 @@ def test_remaining_time_is_true_after_the_machine_has_slept(monkeypatch):
         session = node.open_session()
         guest = Guest(session.link)
         prompt = session.prompt(timeout=PATIENCE)
-        monkeypatch.setattr(clock._sleep, "seconds", lambda: 30.0)
+        monkeypatch.setattr(clock._sleep, "seconds", 30.0)
         assert 0 < prompt.expires_in <= 10
         assert 260 < session.lapses_in <= 270
         prompt.decline()
