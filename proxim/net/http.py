@@ -56,8 +56,17 @@ class Request(Struct, frozen=True):
 
     def tokens(self, name: bytes) -> list[str]:
         """Return a header's comma-separated values as text; bytes beyond ASCII are escaped."""
-        text = self.header(name).decode("ascii", "backslashreplace")
+        if name not in self.headers:
+            return []
+        text = self.headers[name].decode("ascii", "backslashreplace")
         return [token for part in text.split(",") if (token := part.strip())]
+
+    def has_token(self, name: bytes, token: str) -> bool:
+        """Return whether a header has a value, which is given in lower case, in any case."""
+        # Nearly always it is the only one.
+        return self.header(name).lower() == token.encode() or token in [
+            each.lower() for each in self.tokens(name)
+        ]
 
 
 class Response(Struct, frozen=True):

@@ -174,7 +174,8 @@ class Listener:
             if connection is not None:
                 self.connections.discard(connection)
                 self._websockets.release(slot.source)
-                self._ended.unpark_all()
+                if self._ended:
+                    self._ended.unpark_all()
             slot.release()
             await close_now(stream)
 

@@ -24,9 +24,7 @@ _ACCEPT = (
 
 def refuse_upgrade(request: Request) -> Response | None:
     """Return the response that refuses a handshake; None if the handshake is correct."""
-    if request.method != "GET" or "websocket" not in [
-        token.lower() for token in request.tokens(b"upgrade")
-    ]:
+    if request.method != "GET" or not request.has_token(b"upgrade", "websocket"):
         return Response(
             HTTPStatus.UPGRADE_REQUIRED,
             "This is a WebSocket endpoint: connect with a WebSocket client.\n",
@@ -40,7 +38,7 @@ def refuse_upgrade(request: Request) -> Response | None:
         )
     if request.http_version < b"1.1":
         return _bad("a WebSocket needs HTTP/1.1")
-    if "upgrade" not in [token.lower() for token in request.tokens(b"connection")]:
+    if not request.has_token(b"connection", "upgrade"):
         return _bad("Connection: Upgrade is missing")
     if not _is_nonce(request.header(b"sec-websocket-key")):
         return _bad("Sec-WebSocket-Key must be 16 bytes in base64")

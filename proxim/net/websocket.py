@@ -33,6 +33,7 @@ from proxim.net.outbox import Outbox
 from proxim.net.stream import RECEIVE_BYTES
 
 _ABNORMAL = 1006
+_PONGS = {PongFrame, Pong}
 
 
 class _NoChannel:
@@ -169,9 +170,13 @@ class NodeWebSocket(WebSocketConnection):
         """Return the messages up to a close frame, which is answered after them."""
         messages: list[str | bytes] = []
         for each in found:
-            if isinstance(each, PongFrame | Pong) and self._exceeds_control_rate():
+            if type(each) in _PONGS and self._exceeds_control_rate():
                 each = self._codec.reject(Code.POLICY_VIOLATION, "too many pings or pongs")
             match each:
+                case CloseConnection():  # First, as the usual one, and checks of others are slow.
+                    self._peer_close = each
+                    self.peer_has_ended = True
+                    break
                 case str() | bytes():
                     messages.append(each)
                 case PongFrame(frame):
@@ -183,10 +188,6 @@ class NodeWebSocket(WebSocketConnection):
                     self._keepalive.pong_received()
                     if self._has_pinged:
                         self._pongs = (*self._pongs, each)
-                case CloseConnection():
-                    self._peer_close = each
-                    self.peer_has_ended = True
-                    break
         return messages
 
     def _exceeds_control_rate(self) -> bool:
