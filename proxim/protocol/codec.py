@@ -7,7 +7,7 @@ expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, get_args
 
 import msgspec
@@ -26,7 +26,9 @@ from proxim.protocol.messages import (
     Signal,
 )
 
-_encoder = msgspec.json.Encoder()
+encode: Callable[[ClientMessage | NodeMessage], bytes] = msgspec.json.Encoder().encode
+"""Returns a message as the JSON text of one frame, in UTF-8."""
+
 _client_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 _node_decoder: msgspec.json.Decoder[NodeMessage] = msgspec.json.Decoder(NodeMessage)
 
@@ -56,11 +58,6 @@ _PATTERNS = {
     "seal": "base64url characters without padding",
     "join_url": "an http or https URL of printable ASCII, without a user and a fragment",
 }
-
-
-def encode(message: ClientMessage | NodeMessage) -> bytes:
-    """Return a message as the JSON text of one frame, in UTF-8."""
-    return _encoder.encode(message)
 
 
 def decode_client(frame: str | bytes) -> ClientMessage:

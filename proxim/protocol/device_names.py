@@ -25,6 +25,8 @@ _UNWANTED = {
 }
 """Unicode categories that a name may not contain; bidirectional controls are in ``Cf``."""
 
+_NOT_VISIBLE = "no visible character"
+
 _MARKS = {"Mn", "Me"}
 """Marks drawn over the preceding character. Spacing marks (``Mc``) have a width of their own."""
 
@@ -68,6 +70,8 @@ def normalised(name: str) -> str:
 
 def fault(text: str) -> str | None:
     """Return what is not allowed in a name or an id, in words; None if it may be displayed."""
+    if text.isascii() and text.isprintable():
+        return None if text.strip() else _NOT_VISIBLE
     marks = 0
     is_visible = False
     for at, char in enumerate(text):
@@ -80,7 +84,7 @@ def fault(text: str) -> str | None:
         marks = marks + 1 if category in _MARKS else 0
         if marks > MAX_MARKS:
             return f"more than {MAX_MARKS} combining marks in a row"
-    return None if is_visible else "no visible character"
+    return None if is_visible else _NOT_VISIBLE
 
 
 def _is_needed(text: str, at: int) -> bool:

@@ -18,6 +18,7 @@ from proxim.session.state import Alarm, SessionData, State
 _LEAVER = {ev.HostLeft: Role.HOST, ev.GuestLeft: Role.GUEST}
 GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 """The alarm that ends a one-time session whose side does not come back."""
+_BOTH = tuple(Role)
 
 
 class Seating(SessionData):
@@ -129,5 +130,5 @@ def to_both(
     """Return the effects that tell both sides a message; ``reply_to`` gets it as the reply."""
     return [
         Reply(message, ice_lifetime) if role is reply_to else Tell(role, message, ice_lifetime)
-        for role in Role
+        for role in _BOTH
     ]

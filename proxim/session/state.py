@@ -119,7 +119,7 @@ class SessionData(Struct, kw_only=True, eq=False):
     @property
     def deadline(self) -> float:
         """The moment at which time alone ends the session; infinite if there is none."""
-        return min(self.alarms.values(), default=math.inf)
+        return min(self.alarms.values()) if self.alarms else math.inf
 
     @property
     def ended(self) -> bool:
