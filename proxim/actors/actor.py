@@ -85,6 +85,7 @@ class Actor:
     async def run(self) -> None:
         """Handle one envelope after the other until ``close``."""
         async for first in self._inbox:
+            envelope = first
             for envelope in self._inbox.in_a_row(first):
                 await self._receive(envelope)
                 if self._closed_with is None:
