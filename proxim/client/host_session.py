@@ -11,9 +11,9 @@ from msgspec import UNSET, structs
 from proxim import clock
 from proxim.client.base_connection import BaseConnection
 from proxim.client.denials import UNKNOWN, Denials
+from proxim.client.linked_session import LinkedSession
 from proxim.client.notices import Notice
 from proxim.client.prompt import CODE, Prompt
-from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     AlreadyDecided,
@@ -28,7 +28,6 @@ from proxim.protocol.errors import (
 )
 from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import DeviceInfo, SessionInfo, Status
-from proxim.sealing.link import is_sealed
 
 if TYPE_CHECKING:
     from proxim.client.devices import Remember
@@ -42,7 +41,7 @@ log = logging.getLogger(__name__)
 TOO_OLD_FOR_PAGES = "this node is too old for links that lead to another page"
 
 
-class HostSession(ClientSession):
+class HostSession(LinkedSession):
     """Runs one session for its host: prompts, decisions, new links.
 
     ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
@@ -57,13 +56,7 @@ class HostSession(ClientSession):
     def __init__(
         self, connection: BaseConnection, info: SessionInfo, secret: HostSecret | None = None
     ) -> None:
-        super().__init__(connection, info.session_id)
-        self.info = info
-        self.link: str | None = None
-        self.token: str | None = None
-        self.qr_svg: str | None = None
-        self.join_url: str | None = None
-        self._lapses_at = clock.now()
+        super().__init__(connection, info)
         self._prompt: Prompt | None = None
         self._secret = secret
         # Set by the host, if it can remember devices, and counts denials for all its sessions.
@@ -78,11 +71,6 @@ class HostSession(ClientSession):
     def sealed(self) -> bool:
         """Whether the node can read and forge neither names, nor decisions, nor signals."""
         return self._secret is not None or self.info.seal is not UNSET
-
-    @property
-    def lapses_at(self) -> float:
-        """When the link expires, on Trio's clock; nearer after the machine slept."""
-        return self._lapses_at - clock.slept()
 
     async def prompt(self) -> Prompt:
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
@@ -164,11 +152,8 @@ class HostSession(ClientSession):
             raise NotSupported(TOO_OLD_FOR_PAGES)
 
     def _set_link(self, message: wire.SessionCreated | wire.LinkRenewed) -> None:
-        """Store a new link; a node cannot make a sealed one without the guest trusting its key."""
-        self.link = None if message.link is UNSET or is_sealed(message.link) else message.link
-        self.token = None if message.token is UNSET else message.token
-        self.qr_svg = None if message.qr_svg is UNSET else message.qr_svg
-        self._lapses_at = clock.now() + message.pair_within
+        """Store a new link, and for how long a sealed one works."""
+        super()._set_link(message)
         if self._secret is not None:
             self._secret.linked(message.pair_within)
 

@@ -38,7 +38,6 @@ class Peering:
     """
 
     def __init__(self, session: ClientSession) -> None:
-        self.session_id = session.session_id
         self._session = session
         self._connector: Connector | None = None
         self._early: list[Mapping[str, object]] = []
