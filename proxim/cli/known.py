@@ -17,6 +17,7 @@ from proxim.cli.panel import Drawing, first_fitting
 from proxim.cli.terminal import Reporter, printable, quoted, seconds, time_left
 from proxim.cli.words import wrap
 from proxim.client import Device, Host, Remember, Visit
+from proxim.exception_groups import ungrouped
 from proxim.protocol.errors import ConnectionLost, InvalidSetting, ProximError
 from proxim.protocol.messages import Status
 
@@ -223,11 +224,12 @@ def _turned_away(visit: Visit) -> Refusal:
 @asynccontextmanager
 async def alone(host: Host, reporter: Reporter, *, has_known: bool = True) -> AsyncIterator[None]:
     """Let no known device in during the block, which another one has, and say so."""
-    async with trio.open_nursery() as nursery:
-        if has_known:
-            nursery.start_soon(_turn_away, host, reporter)
-        yield
-        nursery.cancel_scope.cancel()
+    with ungrouped(ProximError):
+        async with trio.open_nursery() as nursery:
+            if has_known:
+                nursery.start_soon(_turn_away, host, reporter)
+            yield
+            nursery.cancel_scope.cancel()
 
 
 async def _turn_away(host: Host, reporter: Reporter) -> None:

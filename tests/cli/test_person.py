@@ -149,6 +149,20 @@ def test_host_of_a_node_that_was_killed_shows_a_new_code(start, is_paired):
         guest.see("Connected")
 
 
+def test_host_that_was_asking_shows_a_new_code_when_the_node_was_killed(start):
+    with reserved_port() as port:
+        node = start("serve", "--port", str(port))
+        desk = start("host", "--type", "persistent", "--node", node.url(), terminal=True)
+        link = desk.see(LINK)[1]
+        start("join", link, terminal=True).see(NUMBER)
+        desk.see(QUESTION)
+        node.process.kill()
+        node.process.wait()
+        start("serve", "--port", str(port)).url()
+        desk.see(r"has forgotten the session: this is a new code\.")
+        assert desk.see(LINK)[1] != link
+
+
 def test_host_hears_of_another_device_with_the_same_link(start, desk):
     link = desk.see(LINK)[1]
     first = start("join", link, terminal=True)
