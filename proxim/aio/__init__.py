@@ -167,6 +167,12 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
     decide = awaiting(client.HostSession.decide)
     renew = awaiting(client.HostSession.renew)
 
+    async def links(self) -> AsyncIterator[str]:
+        """Yield the link, and each that takes its place, until the session ends."""
+        seen: str | None = None
+        while (seen := await call(self, partial(self._inner.link_after, seen))) is not None:
+            yield seen
+
 
 class Visit(HostSession):
     """The session of a known device that has come again: see ``proxim.client.Visit``."""

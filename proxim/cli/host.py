@@ -11,7 +11,7 @@ from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
 from proxim.cli.known import BUSY, Wish, alone, hosting_known, next_known
 from proxim.cli.paired import report_approval, showing
-from proxim.cli.pairing import hosting, plain_option
+from proxim.cli.pairing import inviting, plain_option
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import take_files_option, with_folder
@@ -111,20 +111,19 @@ def command(
                         await talk(visit, reporter, folder=save_to, take_all=take_files)
 
     async def action(reporter: Reporter) -> None:
-        kind, over = SessionType(session_type), None
-        while over is None or (over == "lost" and kind is not SessionType.ONE_TIME):
-            opened = hosting(
-                register,
-                reporter,
-                yes=yes,
-                plain=plain,
-                session_type=kind,
-                ttl=ttl,
-                wish=None if yes or plain else Wish(remember, days, always),
-                was_lost=over is not None,
-            )
-            async with opened as (session, _):
-                await talk(session, reporter, folder=save_to, take_all=take_files)
-            over = getattr(session.over, "reason", "")
+        opened = inviting(
+            register,
+            reporter,
+            yes=yes,
+            plain=plain,
+            session_type=SessionType(session_type),
+            ttl=ttl,
+            wish=None if yes or plain else Wish(remember, days, always),
+        )
+        async with opened as (_, admitting):
+            session = None
+            while session is None or session.over is None:
+                async with admitting(session) as session:
+                    await talk(session, reporter, folder=save_to, take_all=take_files)
 
     program.run(wait if known_only else action, as_json=as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import NoReturn, TypeVar
 
@@ -52,6 +52,9 @@ Answer = Callable[[str], list[str]]
 Command = Callable[[str], tuple[str, bool]]
 """Returns that command, and whether the link leads to a page of an application."""
 
+Admitting = Callable[[HostSession | None], AbstractAsyncContextManager[HostSession]]
+"""Shows the link of a session, None for a new one, and gives a block the session of a guest."""
+
 
 plain_option = click.option(
     "--plain",
@@ -62,6 +65,18 @@ plain_option = click.option(
 
 @asynccontextmanager
 async def hosting(
+    register: Register, reporter: Reporter, *, yes: bool, plain: bool, answer: Answer
+) -> AsyncIterator[Paired]:
+    """Open a one-time session, and give the block its guest, as ``inviting`` does."""
+    async with (
+        inviting(register, reporter, yes=yes, plain=plain, answer=answer) as (host, admitting),
+        admitting(None) as session,
+    ):
+        yield Paired(session, host)
+
+
+@asynccontextmanager
+async def inviting(
     register: Register,
     reporter: Reporter,
     *,
@@ -71,16 +86,16 @@ async def hosting(
     ttl: float | None = None,
     answer: Answer | None = None,
     wish: Wish | None = None,
-    was_lost: bool = False,
-) -> AsyncIterator[Paired]:
-    """Open a session, show its link, and approve the guest that the person wants.
+) -> AsyncIterator[tuple[Host, Admitting]]:
+    """Give the block a host, and a function that opens a session and admits a guest.
+
+    Given the session of before, the function shows its new link: a restart has lost the guest.
 
     ``yes`` approves the first one, ``plain`` does not seal the session. ``answer`` returns the
     arguments of the command that answers the link, else it is ``join``. With ``wish`` the person
-    can have a device remembered, and known devices may come instead. ``was_lost`` says that the
-    node has forgotten an earlier session, for which this one is opened.
+    can have a device remembered, and known devices may come instead.
 
-    Raises ``SessionOver`` if no guest is approved.
+    The function raises ``SessionOver`` if no guest is approved.
     """
     async with (
         _opened(register, reporter, has_known=wish is not None) as (host, has_known),
@@ -93,7 +108,6 @@ async def hosting(
             command_for, node=register.node, answer=answer or (lambda link: ["join", link])
         )
         claims = [ANYBODY] if yes else []
-        about = [RESTARTED, *claims] if was_lost else claims
 
         async def create() -> HostSession:
             try:
@@ -107,8 +121,9 @@ async def hosting(
             nursery.start_soon(report_notices, session, reporter)
             return session
 
-        async with showing(reporter):
-            session = await create()
+        async def wait(session: HostSession | None) -> HostSession:
+            about = [RESTARTED, *claims] if session else claims
+            session = session or await create()
             refusal = None
             while True:
                 show = partial(_show_link, session, reporter, command, about)
@@ -123,21 +138,29 @@ async def hosting(
                             refusal = await admit(came, reporter)
                             if refusal is None:
                                 await session.close()
-                                session = came
-                                break
+                                return came
                         elif await _approve_guest(session, came, reporter, wish, yes=yes):
-                            break
+                            return session
                         else:
                             about = [WRONG_NUMBER]
                 except SessionOver:
-                    if getattr(session.over, "reason", None) != "lost":
-                        raise
                     refusal, about = None, [RESTARTED, *claims]
+                    if session.over is None:
+                        continue  # The SDK has opened it again.
+                    if getattr(session.over, "reason", None) != "lost" or ttl is not None:
+                        raise
                 if refusal is None:
                     session = await create()
-        report_approval(session, reporter)
-        async with alone(host, reporter, has_known=has_known):
-            yield Paired(session, host)
+
+        @asynccontextmanager
+        async def admitting(session: HostSession | None) -> AsyncIterator[HostSession]:
+            async with showing(reporter):
+                session = await wait(session)
+            report_approval(session, reporter)
+            async with alone(host, reporter, has_known=has_known):
+                yield session
+
+        yield host, admitting
         nursery.cancel_scope.cancel()
 
 
@@ -189,7 +212,7 @@ async def _approve_guest(
         else:
             result = await (_approve(prompt, code, offer) if code else prompt.decline())
     except AlreadyDecided:
-        raise await session.ended() from None
+        raise await _end_of(session, prompt) from None
     except WrongCode:
         reporter.report("result", WRONG_NUMBER, status=Status.REJECTED)
         return False
@@ -204,6 +227,16 @@ async def _approve_guest(
     elif wish is not None and wish.name is not None:
         reporter.report("not_remembered", "This device cannot be remembered.")
     return True
+
+
+async def _end_of(session: HostSession, prompt: Prompt) -> SessionOver:
+    """Return why a guest cannot be approved any more."""
+    is_lost = prompt.is_over and session.over is None
+    return _lost() if is_lost else await session.ended()
+
+
+def _lost() -> SessionOver:
+    return SessionOver(Status.EXPIRED, "lost")
 
 
 async def _approve(prompt: Prompt, code: str, offer: Offer | None) -> PairResult:
@@ -279,7 +312,7 @@ async def _wait_for_guest(
             refusal.report(reporter)
             refusal = None
         return await program.race(
-            session.prompt,
+            partial(_until_end, session, session.prompt),
             next_visit,
             lambda: clock.sleep_until(lapses_at()),
             partial(press_keys, invitation, reporter),
@@ -302,9 +335,14 @@ async def _wait_for_guest(
 
 
 async def _until_end(session: HostSession, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return the answer to a question. Raises ``SessionOver`` if the session ends before."""
+    """Return the answer to a question.
+
+    Raises ``SessionOver`` if the session ends before, or a restart of the node replaces its link.
+    """
+    link = session.link
 
     async def raise_at_end() -> NoReturn:
-        raise await session.ended()
+        is_lost = await session.link_after(link) is not None
+        raise _lost() if is_lost else await session.ended()
 
     return await program.race(ask, raise_at_end)

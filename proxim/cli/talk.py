@@ -137,11 +137,14 @@ class Conversation:
                 nursery.start_soon(self._leave_when_alone, self._client)
             # These end by themselves with the session, and show what has come before.
             async with trio.open_nursery() as readers:
+                readers.start_soon(self.direct.stop_without_guest, readers.cancel_scope)
                 readers.start_soon(self.direct.run)
                 readers.start_soon(self._chat.receive)
                 readers.start_soon(self._receive_files)
                 readers.start_soon(self._read_signals)
-            over = await self.session.ended()
+            over = self.direct.over
+            if not isinstance(over, SessionOver):
+                over = await self.session.ended()
             nursery.cancel_scope.cancel()
         self.reporter.screen.ask(None)
         self._heard.say_left_out()

@@ -13,6 +13,7 @@ from proxim.client.connection import NodeConnection
 from proxim.client.device_host import DeviceHost
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession
 from proxim.client.kinds import SessionKind, checked_kind
+from proxim.client.linked_session import PlainOrigin
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,
@@ -65,7 +66,7 @@ class Host(DeviceHost):
         self._created: dict[str, HostSession] = {}
         self._new_secrets: dict[str, NewSecret | None] = {}
         # Sessions that the node has forgotten, and those of them that are being opened, by ref.
-        self._forgotten: dict[str, tuple[HostSecret, wire.CreateSession]] = {}
+        self._forgotten: dict[str, tuple[HostSecret | None, wire.CreateSession]] = {}
         self._reopening: dict[str, str] = {}
         self._registration = registration
         self._seats = registration.seats
@@ -120,6 +121,7 @@ class Host(DeviceHost):
             raise NotSupported(TOO_OLD_FOR_PAGES)
         else:
             session = await self._open(request)
+            session._origin = PlainOrigin.opened(request, self._connection.boot)
         session.join_url = join_url
         return session
 
@@ -221,10 +223,7 @@ class Host(DeviceHost):
         A node could say what it likes of a session that has them a moment later, and mix the
         secrets of two sessions that it gives the same id.
         """
-        session_id = created.session.session_id
-        is_known = self._known is not None and session_id in self._known.visits
-        if session_id in self.sessions or session_id in self._seals or is_known:
-            raise ConnectionLost("the node gave a new session the id of an earlier one")
+        session_id = self._checked_id(created)
         secret = None if new_secret is None else new_secret(session_id)
         session = self._new_session(created.session, secret)
         session._set_link(created)
@@ -232,8 +231,17 @@ class Host(DeviceHost):
         if self._seats is not None:
             self._seats.append(session_id)
 
+    def _checked_id(self, created: wire.SessionCreated) -> str:
+        session_id = created.session.session_id
+        is_known = self._known is not None and session_id in self._known.visits
+        if session_id in self.sessions or session_id in self._seals or is_known:
+            raise ConnectionLost("the node gave a new session the id of an earlier one")
+        return session_id
+
     def _new_session(self, info: SessionInfo, secret: HostSecret | None) -> HostSession:
         session = HostSession(self._connection, info, secret)
+        if not session.sealed:
+            session._origin = PlainOrigin.resumed(info, self._connection.boot)
         session._get_known, session._denials = self._need_known, self._denials
         return session
 
@@ -247,11 +255,17 @@ class Host(DeviceHost):
         for session_id in (self.sessions.keys() | self._stored_sessions()) - infos.keys():
             session = self.sessions.get(session_id)
             secret = self._stored_secret(session_id) if session is None else session._secret
-            request = None if secret is None else secret.reopening(self._connection.boot)
-            if secret is not None and request is not None:
-                self._forgotten[session_id] = secret, request
-            else:
+            boot, request = self._connection.boot, None
+            if secret is not None:
+                request = secret.reopening(boot)
+            elif session is not None:
+                request = session._reopening(boot)
+            if request is None:
                 self._lose(session_id)
+            else:
+                self._forgotten[session_id] = secret, request
+                if session is not None and secret is None:
+                    session._lose_guest()
         for info in registered.sessions:
             if self._known is None or not self._known.has(info.session_id):
                 self._update_session(info)
@@ -274,13 +288,27 @@ class Host(DeviceHost):
         self._seals.pop(session_id, None)
 
     def _take_reopened(self, created: wire.SessionCreated, session_id: str) -> None:
+        secret, _ = self._forgotten[session_id]
+        if secret is None:
+            self._take_started_over(created, session_id)
+            return
         if created.session.session_id != session_id:
             raise ConnectionLost("the node opened another session than the one that was meant")
-        secret, _ = self._forgotten.pop(session_id)
+        del self._forgotten[session_id]
         secret.known_at(self._connection.boot, is_approved=False)
         if session_id not in self.sessions:
             self.sessions[session_id] = self._new_session(created.session, secret)
         self.sessions[session_id]._reopened(created)
+
+    def _take_started_over(self, created: wire.SessionCreated, session_id: str) -> None:
+        """Give a plain session the id and the link with which the node has opened it again."""
+        new_id = self._checked_id(created)
+        del self._forgotten[session_id]
+        session = self.sessions[new_id] = self.sessions.pop(session_id)
+        if self._seats is not None:
+            self._seats[:] = [new_id if each == session_id else each for each in self._seats]
+        session._start_over(created)
+        session._known_at(self._connection.boot)
 
     def _remove_if_over(self, session_id: str) -> None:
         if self.sessions[session_id].over is not None:
@@ -295,8 +323,7 @@ class Host(DeviceHost):
             session = self.sessions[info.session_id] = self._new_session(info, secret)
         else:
             session._update(info)
-        if session._secret is not None:
-            session._secret.known_at(self._connection.boot, is_approved=False)
+        session._known_at(self._connection.boot)
         return session
 
     def _stored_secret(self, session_id: str) -> HostSecret | None:

@@ -47,6 +47,11 @@ class HostSession(LinkedSession):
     ``link`` and ``token`` are set if the node made the token. A session opened by an earlier
     program has neither. ``join_url`` is where this program has its links lead, if not to where the
     node has them lead. A sealed session has a ``link`` that the host has made, until a guest asks.
+
+    A node that is restarted forgets its sessions. The host then opens a persistent or temporary
+    one again, unless it was opened with a ``token_hash``. A sealed session goes on with its guest.
+    A session that is not sealed is pending again, with a new ``session_id`` and a new ``link``: see
+    ``links``. A temporary one ends at the same time as before.
     """
 
     _role = "host"
@@ -57,7 +62,6 @@ class HostSession(LinkedSession):
         self, connection: BaseConnection, info: SessionInfo, secret: HostSecret | None = None
     ) -> None:
         super().__init__(connection, info)
-        self._prompt: Prompt | None = None
         self._secret = secret
         # Set by the host, if it can remember devices, and counts denials for all its sessions.
         self._get_known: Callable[[], KnownDevices] | None = None
@@ -148,6 +152,9 @@ class HostSession(LinkedSession):
             join_url=join_url or (None if token_hash else self.join_url),
         )
         self._set_link(await self._connection.call(request, wire.LinkRenewed))
+        if self._origin is not None:
+            made = structs.replace(self._origin.request, token_hash=token_hash)
+            self._origin = self._origin._replace(request=made)
         if request.join_url and not (self.link or "").startswith(f"{request.join_url}#"):
             raise NotSupported(TOO_OLD_FOR_PAGES)
 
@@ -169,6 +176,8 @@ class HostSession(LinkedSession):
                 self._notices.add(Notice.CONTESTED)
             case wire.PeerOnline(replaced=True):
                 self._notices.add(Notice.REPLACED)
+            case wire.PairResult(status=Status.APPROVED) if not self.sealed:
+                self._forget_signals()  # Those of a guest before a restart of the node.
             case _:
                 pass
         super()._handle(message)
@@ -178,6 +187,12 @@ class HostSession(LinkedSession):
         self.info = info
         self.peer_online = info.guest_online
         super()._update(info)
+
+    def _known_at(self, boot: str | None) -> None:
+        """Store that the node which says ``boot`` knows the session."""
+        super()._known_at(boot)
+        if self._secret is not None:
+            self._secret.known_at(boot, is_approved=False)
 
     def _reopened(self, created: wire.SessionCreated) -> None:
         """Go on with a session that this host has opened again; its guest has yet to come back."""
@@ -198,6 +213,7 @@ class HostSession(LinkedSession):
     async def _show_sealed_link(self, qr: Literal["svg"] | None) -> None:
         assert self._secret is not None
         self.link, self.qr_svg = self._secret.link, None
+        self._wake()
         if qr is not None and self.link is not None:
             self.qr_svg = await self._connection.draw(self.link)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from proxim.extras import how_to_install
-from proxim.protocol.errors import NotSupported, ProximError
-from proxim.protocol.messages import IceServer
+from proxim.protocol.errors import NotSupported, ProximError, SessionOver
+from proxim.protocol.messages import IceServer, Status
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -40,6 +40,7 @@ class Peering:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
         self._connector: Connector | None = None
+        self._over: ProximError | None = None
         self._early: list[Mapping[str, object]] = []
         self._refuses = False
         self._answered = ""
@@ -52,13 +53,14 @@ class Peering:
         from proxim.rtc.connector import Connector
         from proxim.rtc.loop import load
 
-        if self._session.over is not None:
-            raise self._session.over
         try:
             module = await load()
         except ImportError as error:
             self.refuse()
             raise not_installed() from error
+        finally:
+            if self.over is not None:
+                raise self.over
         if self._connector is None:
             connector = Connector(self, module, relay_only=relay_only)
             try:
@@ -81,6 +83,14 @@ class Peering:
         if self._connector is None and not self._refuses:
             self._refuses = True
             self._start_soon(self._tell_at_each_arrival)
+
+    def replaced(self) -> Peering:
+        """End, since the guest was lost; return a new one for the next guest of the session."""
+        successor = Peering(self._session)
+        if self._refuses:
+            successor.refuse()
+        self._refuses, self._over = False, SessionOver(Status.EXPIRED, "lost")
+        return successor
 
     def receive(self, data: msgspec.Raw) -> bool:
         """Take a signal of the other side; return false if it is none of these."""
@@ -141,8 +151,8 @@ class Peering:
 
     @property
     def over(self) -> ProximError | None:
-        """The reason why the session ended; None before."""
-        return self._session.over
+        """The reason why the session ended, or its guest was lost; None before."""
+        return self._over or self._session.over
 
     @property
     def ice_servers(self) -> list[IceServer]:
@@ -161,6 +171,8 @@ class Peering:
 
     async def send_rtc(self, rtc: Mapping[str, object]) -> None:
         """Send a signal. Raises what ``ClientSession.send`` raises."""
+        if self._over is not None:
+            raise self._over
         await self._session._send_data(msgspec.Raw(msgspec.json.encode({"rtc": rtc})))
 
     async def refresh_ice(self) -> None:
@@ -173,7 +185,7 @@ class Peering:
 
     async def wait_over(self) -> None:
         """Wait until the session is over."""
-        await self._session.wait_over()
+        await self._session._wait_for(lambda: self._over is not None)
 
     async def arrival_after(self, seen: int) -> int:
         """Wait until ``arrivals`` is not ``seen``, or the session is over, and return it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from proxim import clock
 from proxim.client.devices import FEATURES
 from proxim.protocol import messages as wire
+from proxim.protocol.errors import AlreadyDecided
 from proxim.protocol.fields import Confirm
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Prompt:
 
     def __init__(self, session: HostSession, message: wire.PairPrompt) -> None:
         self.session = session
+        self.session_id = session.session_id
         self.device_info = message.device_info
         self._expires_at = clock.now() + message.expires_in
         self.is_silent = session._denials.are_many(session._device_id)
@@ -35,6 +37,11 @@ class Prompt:
     def expires_at(self) -> float:
         """The deadline for a decision, on Trio's clock; nearer after the machine slept."""
         return self._expires_at - clock.slept()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to decide any more, since the session or its guest has gone."""
+        return self.session.over is not None or self.session.session_id != self.session_id
 
     @property
     def confirm(self) -> Confirm:
@@ -64,10 +71,12 @@ class Prompt:
         has no ``confirm``. Raises ``NotSupported`` if the device cannot be remembered, and
         ``BadMessage`` if the session is not sealed: nothing was sent, and the prompt stays.
         """
+        self._check()
         return await self.session.decide(approve=True, code=code, remember=remember)
 
     async def decline(self) -> wire.PairResult:
         """Decline the guest, as a person does; the session ends."""
+        self._check()
         self.session._denials.add(self.session._device_id)
         return await self.session.decide(approve=False)
 
@@ -77,4 +86,10 @@ class Prompt:
         Any device that has read the link gets in. In another session this is ``approve`` without
         a code.
         """
+        self._check()
         return await self.session.decide(approve=True, unchecked=True)
+
+    def _check(self) -> None:
+        """Raise ``AlreadyDecided`` if the session waits for another guest than this one."""
+        if self.session.session_id != self.session_id:
+            raise AlreadyDecided("the node was restarted, and has forgotten this request")

@@ -33,7 +33,7 @@ class PromptState(ThreadProxy[client.Prompt]):
     @property
     def session_id(self) -> str:
         """The session that the guest asks for."""
-        return self._inner.session.session_id
+        return self._inner.session_id
 
     @property
     def confirm(self) -> Confirm:
@@ -57,16 +57,17 @@ class PromptState(ThreadProxy[client.Prompt]):
 
     @property
     def is_over(self) -> bool:
-        """Whether the session has ended, so that there is nothing to decide."""
-        return self._inner.session.over is not None
+        """Whether there is nothing to decide any more, since the session or its guest has gone."""
+        return self._inner.is_over
 
 
 class SessionState(ThreadProxy[Session_co]):
     """What both sides of a session show of it."""
 
-    def __init__(self, portal: Portal, session: Session_co) -> None:
-        super().__init__(portal, session)
-        self.session_id = session.session_id
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self._inner.session_id
 
     @property
     def status(self) -> Status:
@@ -112,6 +113,7 @@ class SessionState(ThreadProxy[Session_co]):
 
         The functions are called as ``decide`` of ``open_session`` is; their exceptions are logged.
         It takes the session's channel and signals, so do not use ``channel`` and ``receive``, too.
+        It ends, too, when a restart of the node has lost the guest of a session that is not sealed.
         """
         return Talk(
             self._portal,

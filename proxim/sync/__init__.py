@@ -180,6 +180,12 @@ class HostSession(HostSessionState, _Session[client.HostSession]):
         """Wait for a guest's request to pair. Raises ``SessionOver`` if the session ends first."""
         return Prompt(self._portal, self._portal.call(self._inner.prompt, timeout=timeout))
 
+    def links(self) -> Iterator[str]:
+        """Yield the link, and each that takes its place, until the session ends."""
+        seen: str | None = None
+        while (seen := self._portal.call(self._inner.link_after, seen)) is not None:
+            yield seen
+
 
 class Visit(HostSession):
     """The session of a known device that has come again: see ``proxim.client.Visit``."""

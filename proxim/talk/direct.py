@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from proxim.protocol.errors import NotSupported, ProximError, Unreachable
+from proxim.protocol.errors import NotSupported, ProximError, SessionOver, Unreachable
+from proxim.protocol.messages import Status
 
 if TYPE_CHECKING:
     from proxim.client.session import ClientSession
@@ -36,6 +37,7 @@ class Direct:
         self.channel: Channel | None = None
         self.problem: ProximError | None = None
         self.is_over = False
+        self._lost: SessionOver | None = None
         self._session = session
         # Whoever reads the session's signals may do so before `run` gets its turn.
         session.expect_channel()
@@ -48,6 +50,19 @@ class Direct:
     def is_open(self) -> bool:
         """Whether messages can cross."""
         return self.channel is not None and self.channel.is_open
+
+    @property
+    def over(self) -> ProximError | None:
+        """Why the session ended, or that its guest was lost with the node; None before."""
+        return self._lost or self._session.over
+
+    async def stop_without_guest(self, scope: trio.CancelScope) -> None:
+        """Cancel ``scope`` once the guest is lost with the node: the next one may be another."""
+        await self._session.wait_approved()
+        await self._session._wait_for(lambda: self._session.status is not Status.APPROVED)
+        if self._session.over is None:
+            self._lost = SessionOver(Status.EXPIRED, "lost")
+            scope.cancel()
 
     async def run(self) -> None:
         """Open the channel, and again after a failure, until the session ends."""

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 class Talk:
     """Exchanges chat and files with the other side until the session ends.
 
+    It also ends when a restart of the node has lost the guest of a session that is not sealed: make
+    another one for the next guest.
+
     ``hear`` is called with each chat message, ``notice`` with a sentence when the connection
     changes, a message is not sent, or the session ends. ``decide`` says whether to take an offered
     file, and ``done`` is called at the end of each file, in both directions, unless this side has
@@ -79,20 +82,21 @@ class Talk:
             nursery.start_soon(self._tell_notices)
             # These end by themselves with the session, and tell what has come before.
             async with trio.open_nursery() as readers:
+                readers.start_soon(self._direct.stop_without_guest, readers.cancel_scope)
                 readers.start_soon(self._direct.run)
                 readers.start_soon(self._chat.receive)
                 readers.start_soon(self._receive_files)
                 readers.start_soon(self._read_signals)
             nursery.cancel_scope.cancel()
         for transfer in list(self.transfers):
-            transfer._finish(self._session.over)
+            transfer._finish(self._direct.over)
             await self._end(transfer)
         while True:
             try:
                 await self._tell(self._notice, self._to_tell.receive_nowait())
             except trio.WouldBlock:
                 break
-        await self._tell(self._notice, f"{self._session.over}.")
+        await self._tell(self._notice, f"{self._direct.over}.")
 
     def send(self, text: str) -> None:
         """Send a chat message, once those before it were sent. Returns at once."""

@@ -13,7 +13,7 @@ import trio
 import proxim
 from proxim import aio
 from proxim.protocol.messages import SessionInfo
-from tests.threads.helpers import PATIENCE, nothing_left
+from tests.threads.helpers import PATIENCE, node_process, nothing_left
 
 
 @pytest.fixture(autouse=True)
@@ -393,3 +393,32 @@ def test_known_device_comes_again(node, tmp_path):
             assert host.devices() == []
 
     run(main)
+
+
+def test_session_of_a_node_that_was_killed_has_another_link(tidy):
+    async def main(node):
+        async with aio.open_host(node.url, uuid="desk") as host:
+            session = await host.create("persistent")
+            links = session.links()
+            first, before = session.session_id, await anext(links)
+            async with aio.open_guest(session.link, name="Phone") as phone:
+                await (await session.prompt()).approve()
+                await phone.approved()
+                presence = session.presence()
+                gone = asyncio.create_task(anext(presence))
+                await asyncio.to_thread(node.restart)
+                assert await gone is False
+                assert await anext(links) == session.link != before
+                assert (await phone.ended()).reason == "lost"
+            assert host.sessions == {session.session_id: session}
+            assert (session.session_id != first, session.status) == (True, "pending")
+            async with aio.open_guest(session.link, name="Tablet") as tablet:
+                await (await session.prompt()).approve()
+                await tablet.approved()
+                await session.send("hello")
+                assert await tablet.receive() == "hello"
+            await session.close()
+            assert [link async for link in links] == []
+
+    with node_process() as node:
+        run(main, node)

@@ -129,24 +129,45 @@ def test_wrong_number_declines_and_shows_a_new_code(start, asked):
     desk.see("Connected")
 
 
-@pytest.mark.parametrize("is_paired", [False, True])
-def test_host_of_a_node_that_was_killed_shows_a_new_code(start, is_paired):
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        *[(state, "persistent") for state in ("waiting", "asked", "paired")],
+        ("paired", "temporary"),
+        ("waiting", "one_time"),
+        ("asked", "one_time"),
+    ],
+)
+def test_host_of_a_node_that_was_killed_shows_a_new_code(start, state, kind):
+    ttl = ["--ttl", "600"] if kind == "temporary" else []
     with reserved_port() as port:
         node = start("serve", "--port", str(port))
-        desk = start("host", "--plain", "--type", "persistent", "--node", node.url(), terminal=True)
+        options = ["--plain", "--type", kind, *ttl]
+        desk = start("host", *options, "--node", node.url(), terminal=True)
         link = desk.see(LINK)[1]
-        if is_paired:
-            desk.type_number(start("join", link, terminal=True))
+        if state != "waiting":
+            first = start("join", link, terminal=True)
+            first.see(NUMBER)
+            desk.see(QUESTION)
+        if state == "paired":
+            desk.type_number(first)
             desk.see("Connected")
         node.process.kill()
         node.process.wait()
-        start("serve", "--port", str(port)).url()
+        node = start("serve", "--port", str(port))
+        node.url()
         desk.see(r"has forgotten the session: this is a new code\.")
         again = desk.see(LINK)[1]
         assert again != link
         guest = start("join", again, terminal=True)
         desk.type_number(guest)
         guest.see("Connected")
+        if kind != "one_time":
+            node.process.kill()
+            node.process.wait()
+            start("serve", "--port", str(port)).url()
+            desk.see(r"has forgotten the session: this is a new code\.")
+            assert desk.see(LINK)[1] not in (link, again)
 
 
 def test_host_that_was_asking_shows_a_new_code_when_the_node_was_killed(start):
@@ -161,6 +182,19 @@ def test_host_that_was_asking_shows_a_new_code_when_the_node_was_killed(start):
         start("serve", "--port", str(port)).url()
         desk.see(r"has forgotten the session: this is a new code\.")
         assert desk.see(LINK)[1] != link
+
+
+def test_one_time_session_of_a_node_that_was_killed_is_over(start):
+    with reserved_port() as port:
+        node = start("serve", "--port", str(port))
+        desk = start("host", "--plain", "--node", node.url(), terminal=True)
+        guest = start("join", desk.see(LINK)[1], terminal=True)
+        desk.type_number(guest)
+        desk.see("Connected")
+        node.process.kill()
+        node.process.wait()
+        start("serve", "--port", str(port)).url()
+        assert [side.exit() for side in (desk, guest)] == [1, 1]
 
 
 def test_host_hears_of_another_device_with_the_same_link(start, desk):

@@ -94,8 +94,8 @@ async def test_one_time_session_ends_with_a_lost_connection(wire, node):
         assert await end(session) == ("expired", "disconnected")
 
 
-async def test_sessions_are_lost_when_the_node_restarts(wire, serve, node):
-    async with paired(wire.url, guest_url=wire.url) as sides:
+async def test_one_time_session_is_lost_when_the_node_restarts(wire, serve, node):
+    async with paired(wire.url, "one_time", guest_url=wire.url) as sides:
         wire.node = await serve()
         await wire.cut(*sides)
         await wire.mend()

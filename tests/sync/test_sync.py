@@ -16,7 +16,7 @@ import trio
 
 import proxim
 from proxim import sync
-from tests.threads.helpers import PATIENCE, nothing_left
+from tests.threads.helpers import PATIENCE, node_process, nothing_left
 
 
 @pytest.fixture(autouse=True)
@@ -289,3 +289,35 @@ def test_known_device_comes_again(node, tmp_path):
             assert guest.ended(timeout=PATIENCE).reason == "forgotten"
         assert host.devices() == []
         host.forget_all()
+
+
+@pytest.mark.parametrize("kind", ["persistent", "temporary"])
+def test_session_of_a_node_that_was_killed_has_another_link(tidy, kind):
+    ttl = {"ttl": 600.0} if kind == "temporary" else {}
+    with node_process() as node, sync.open_host(node.url, uuid="desk") as host:
+        session = host.create(kind, **ttl)
+        links = session.links()
+        assert next(links) == session.link
+        first, before, end = session.session_id, session.link, session.info.expires_at
+        with sync.open_guest(session.link, name="Phone") as phone:
+            prompt = session.prompt(timeout=PATIENCE)
+            prompt.approve()
+            phone.approved(timeout=PATIENCE)
+            presence = session.presence()
+            node.restart()
+            assert next(presence) is False
+            assert next(links) == session.link != before
+            assert phone.ended(timeout=PATIENCE).reason == "lost"
+        assert host.sessions == {session.session_id: session}
+        assert (session.session_id != first, session.status) == (True, "pending")
+        assert ttl == {} or abs((session.info.expires_at - end).total_seconds()) < 1
+        assert (prompt.is_over, prompt.session_id) == (True, first)
+        with pytest.raises(proxim.AlreadyDecided):
+            prompt.approve()
+        with sync.open_guest(session.link, name="Tablet") as tablet:
+            session.prompt(timeout=PATIENCE).approve()
+            tablet.approved(timeout=PATIENCE)
+            session.send("hello")
+            assert tablet.receive(timeout=PATIENCE) == "hello"
+        session.close()
+        assert list(links) == []

@@ -9,6 +9,8 @@ from proxim.client import open_guest, open_host
 from proxim.files import Transfer
 from proxim.talk import Talk
 from tests.client.helpers import PATIENCE, until
+from tests.client.sealed import at
+from tests.client.test_restarts import restart
 
 
 class Person:
@@ -194,4 +196,37 @@ async def test_signals_that_connect_are_kept_before_the_talk_runs(node, desk):
             with trio.fail_after(PATIENCE):
                 # A reader that comes first does not take the other side's beginning.
                 assert await session.receive() == "hello"
+            await session.close()
+
+
+async def test_nothing_for_a_guest_that_a_restart_has_lost_goes_to_the_next_one(
+    wire, serve, desk, photo, tmp_path
+):
+    tablet = Person(tmp_path / "tablet")
+    async with open_host(wire.url, uuid="desk") as host, trio.open_nursery() as nursery:
+        session = await host.create("persistent")
+        nursery.start_soon(desk.begins(session).run)
+        async with open_guest(at(session.link, wire.url), name="Phone") as guest:
+            await (await session.prompt()).approve()
+            await guest.approved()
+            # It waits for a channel, which this guest does not open.
+            waiting = transfer(photo)
+            desk.talk.send_file(waiting)
+            desk.talk.send("for the phone")
+            await until(lambda: session._peering._connector is not None)
+            link = session.link
+            await restart(wire, serve, session)
+            assert await session.link_after(link)
+        told = await desk.is_told("the session has ended: lost.")
+        assert any(waiting is each for each in told)
+        assert (str(waiting.error), session.over) == ("the session has ended: lost", None)
+        await until(lambda: session._connection.online)
+        nursery.start_soon(desk.begins(session).run)
+        async with open_guest(at(session.link, wire.url), name="Tablet") as guest:
+            nursery.start_soon(tablet.begins(guest).run)
+            await (await session.prompt()).approve()
+            await tablet.is_told("Connected directly.")
+            desk.talk.send("hello")
+            assert await tablet.is_told("hello") == ["hello"]
+            assert tablet.asked == []
             await session.close()

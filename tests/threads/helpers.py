@@ -2,6 +2,8 @@
 
 import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 import trio
 
 from proxim.client import open_guest
+from tests.ports import reserved_port
 
 PATIENCE = 60
 """Timeout in seconds."""
@@ -43,6 +46,40 @@ class Guest(threading.Thread):
         """Return the reason of the end that the guest got."""
         self.join(PATIENCE)
         return self.over.reason
+
+
+class NodeProcess:
+    """A node that keeps nothing on disk, in a process of its own, which can be killed."""
+
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [sys.executable, "-m", "proxim", "serve", "--port", str(port)]
+        self._start()
+
+    def _start(self):
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline()
+
+    def kill(self):
+        """End the process at once, as SIGKILL does."""
+        self._process.kill()
+        self._process.communicate()
+
+    def restart(self):
+        """Kill the node, and start another one at its port."""
+        self.kill()
+        self._start()
+
+
+@contextmanager
+def node_process():
+    """Run a node in a process of its own."""
+    with reserved_port() as port:
+        node = NodeProcess(port)
+        try:
+            yield node
+        finally:
+            node.kill()
 
 
 LEAVING = 8
