@@ -20,6 +20,9 @@ GRACE_OF = {Role.HOST: Alarm.HOST_GRACE, Role.GUEST: Alarm.GUEST_GRACE}
 """The alarm that ends a one-time session whose side does not come back."""
 _BOTH = tuple(Role)
 
+RETURN_TIME = 30.0
+"""Seconds for both sides of a one-time session to reconnect after it was handed over."""
+
 
 class Seating(SessionData):
     """Fills and empties the two seats of a session, and ends it; returns what each side is told."""
@@ -92,6 +95,25 @@ class Seating(SessionData):
             backlog = Backlog(terms.backlog_signals, terms.backlog_bytes, terms.backlog_budget)
             self.backlogs[role] = backlog
         return self.backlogs[role]
+
+    def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
+        self.vacate(now, *Role)
+        if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
+            return self._end(Reason.DISCONNECTED)
+        return []
+
+    def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
+        self.vacate(now, *Role)
+        return []
+
+    def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
+        if self.session_type is SessionType.ONE_TIME and event.handed:
+            # Neither side has left: the node closed their connections, and both reconnect.
+            back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
+            self.alarms = dict.fromkeys(GRACE_OF.values(), back_by)
+            self.vacate(now, *Role)
+            return []
+        return self._restored(event, now)
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -31,11 +31,8 @@ from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
 from proxim.session.events import Admit, Effect, Event, Reply, Role, Tell
 from proxim.session.seals import Seals, check_seal
-from proxim.session.seating import GRACE_OF, Seating, to_both
+from proxim.session.seating import Seating, to_both
 from proxim.session.state import Alarm, State
-
-RETURN_TIME = 30.0
-"""Seconds for both sides of a one-time session to reconnect after it was handed over."""
 
 
 class Session(Seating):
@@ -288,25 +285,6 @@ class Session(Seating):
 
     def _shut_down(self, event: ev.ShutDown, now: float) -> list[Effect]:
         return self._end(Reason.SHUTDOWN)
-
-    def _restored(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.vacate(now, *Role)
-        if self.session_type is SessionType.ONE_TIME or self.state is State.PROMPTED:
-            return self._end(Reason.DISCONNECTED)
-        return []
-
-    def _restored_when_ended(self, event: ev.Restored, now: float) -> list[Effect]:
-        self.vacate(now, *Role)
-        return []
-
-    def _restored_when_approved(self, event: ev.Restored, now: float) -> list[Effect]:
-        if self.session_type is SessionType.ONE_TIME and event.handed:
-            # Neither side has left: the node closed their connections, and both reconnect.
-            back_by = now + max(self.terms.one_time_grace, RETURN_TIME)
-            self.alarms = dict.fromkeys(GRACE_OF.values(), back_by)
-            self.vacate(now, *Role)
-            return []
-        return self._restored(event, now)
 
     def _ignore(self, event: Event, now: float) -> list[Effect]:
         return []

@@ -9,7 +9,7 @@ from proxim.protocol.messages import Reason, SessionType
 from proxim.session import events as ev
 from proxim.session import snapshot
 from proxim.session.events import Terms
-from proxim.session.session import RETURN_TIME
+from proxim.session.seating import RETURN_TIME
 from proxim.session.snapshot import InvalidSnapshot, Snapshot
 from proxim.session.state import SessionData, State
 from tests.session.helpers import (

@@ -22,7 +22,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting, RequestError
 from proxim.protocol.messages import Reason
 from proxim.session.events import ResumeRequested, Role
-from proxim.session.session import RETURN_TIME
+from proxim.session.seating import RETURN_TIME
 from tests.actors.helpers import (
     GUEST,
     HOST,
