@@ -40,9 +40,10 @@ from proxim.net.sockets import EVERYWHERE, listen, reachable, url_of
 from proxim.net.stats import NetStats
 from proxim.net.tls import load_certificate
 from proxim.portal.futures import in_own_thread
+from proxim.protocol import codec
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
 from proxim.protocol.fields import Confirm
-from proxim.protocol.messages import SessionInfo, Welcome
+from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code, split_endpoint, warn
 from proxim.version import __version__
 
@@ -290,7 +291,7 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     # Drawing and its import take tens of milliseconds, in which no other client should wait.
     draw = partial(in_own_thread, draw_qr)
     drawings = Drawings(draw, settings.drawings_at_once, supervisor.stats)
-    public_url = with_canonical_host(url)
+    public_url, size = with_canonical_host(url), node.limits.message_size
     join_url = settings.join_url and with_canonical_host(settings.join_url)
     invitations = Invitations(public_url, drawings.draw, join_url)
     page = join_url or f"{public_url.rstrip('/')}/join"
@@ -305,12 +306,11 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
     )
     scheme = "http" if tls is None else "https"
     access = Access(url, scheme, settings.access_rules, supervisor.backend.hash_address)
-    max_bytes = node.limits.message_size
     server, window = f"proxim/{__version__}", settings.approval_timeout
     listener = Listener(
         router,
         site,
-        welcome=lambda: Welcome.of(server, window, max_bytes, page, supervisor.backend.boot),
+        welcome=lambda: codec.welcome(server, window, size, page, supervisor.backend.boot),
         is_draining=lambda: node.draining,
         limits=node.limits,
         access=access,

@@ -16,6 +16,9 @@ from msgspec import structs
 from proxim.protocol import depth, device_names, fields
 from proxim.protocol.errors import BadMessage, RequestError
 from proxim.protocol.messages import (
+    FEATURES,
+    PROTOCOL_VERSION,
+    SEAL_VERSION,
     ClientMessage,
     CreateSession,
     DeviceInfo,
@@ -24,6 +27,7 @@ from proxim.protocol.messages import (
     PairRequest,
     SessionType,
     Signal,
+    Welcome,
 )
 
 encode: Callable[[ClientMessage | NodeMessage], bytes] = msgspec.json.Encoder().encode
@@ -125,6 +129,22 @@ def error_message(error: RequestError, ref: str | None = None) -> Error:
         session_id=unset if error.session_id is None else error.session_id,
         retry_after=unset if error.retry_after is None else error.retry_after,
         ref=unset if ref is None else ref,
+    )
+
+
+def welcome(
+    server: str, approval_timeout: float, max_message_bytes: int, join_url: str, boot: str
+) -> Welcome:
+    """Return the ``welcome`` of a node of this version."""
+    return Welcome(
+        protocol=PROTOCOL_VERSION,
+        server=server,
+        approval_timeout=approval_timeout,
+        max_message_bytes=max_message_bytes,
+        features=list(FEATURES),
+        seal=SEAL_VERSION,
+        join_url=join_url,
+        boot=boot,
     )
 
 

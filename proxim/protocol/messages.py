@@ -229,22 +229,6 @@ class Welcome(_Reply, frozen=True):
     join_url: str | UnsetType = UNSET
     boot: str | UnsetType = UNSET
 
-    @classmethod
-    def of(
-        cls, server: str, approval_timeout: float, max_message_bytes: int, join_url: str, boot: str
-    ) -> Welcome:
-        """Return the message of a node of this version."""
-        return cls(
-            protocol=PROTOCOL_VERSION,
-            server=server,
-            approval_timeout=approval_timeout,
-            max_message_bytes=max_message_bytes,
-            features=list(FEATURES),
-            seal=SEAL_VERSION,
-            join_url=join_url,
-            boot=boot,
-        )
-
 
 class Registered(_Reply, frozen=True):
     """The reply to ``register``; with ``key`` if the node made it."""

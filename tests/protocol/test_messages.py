@@ -7,6 +7,7 @@ import pytest
 from msgspec import NODEFAULT, Raw
 from msgspec.structs import fields
 
+from proxim.protocol import codec
 from proxim.protocol import messages as wire
 from proxim.protocol.codec import decode_client, decode_node, encode
 from proxim.protocol.messages import ClientMessage, NodeMessage, Reason, SessionType, Status
@@ -150,7 +151,7 @@ def test_wire_values_are_those_of_the_protocol():
 
 def test_welcome_says_what_the_node_does_beyond_version_1():
     page = "https://node.example/join"
-    welcome = wire.Welcome.of("proxim/1", 40.0, 65536, page, "b" * 22)
+    welcome = codec.welcome("proxim/1", 40.0, 65536, page, "b" * 22)
     assert (welcome.protocol, welcome.seal, welcome.join_url) == (1, 1, page)
     assert welcome.boot == "b" * 22
     assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal", "link_ttl", "nonce"}
