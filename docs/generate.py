@@ -42,7 +42,7 @@ import report  # noqa: E402
 _PART = re.compile(r"(<!-- generated: (?P<name>[\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _HOST = {"Register", "CreateSession", "RenewLink", "PairDecision", "PairAck", "ListSessions"}
-_GUEST = {"PairRequest", "Resume"}
+_GUEST = {"PairRequest", "PairCancel", "Resume"}
 _PATTERNS = {
     fields.Uuid.__metadata__[0].pattern: "1–64 of `A-Za-z0-9._:-`",
     fields.Key.__metadata__[0].pattern: "22–128 base64url characters",

@@ -108,6 +108,14 @@ def host_seat_of(connection: Connection, session_id: str) -> Seat:
     return seat
 
 
+def guest_seat_of(connection: Connection, session_id: str) -> Seat:
+    """Return the guest seat of a connection. Raises ``UnknownSession``, ``NotAllowed``."""
+    seat = seat_of(connection, session_id)
+    if seat.role is not Role.GUEST:
+        raise NotAllowed("only the guest may do this", session_id=session_id)
+    return seat
+
+
 def ref_of(message: ClientMessage) -> str | UnsetType:
     """Return the ``ref`` for the reply to a request."""
     return UNSET if message.ref is None else message.ref

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 
 from proxim import clock
-from proxim.actors.checks import host_seat_of, ref_of, seat_of
+from proxim.actors.checks import guest_seat_of, host_seat_of, ref_of, seat_of
 from proxim.actors.connection import Connection
 from proxim.actors.guesses import AccessCheck, SeatGuesses
 from proxim.actors.hosting import Hosting
@@ -107,6 +107,9 @@ class Router:
             case wire.PairAck():
                 acknowledged = ev.HostAcknowledged(message.seal)
                 post_from(host_seat_of(connection, message.session_id), acknowledged, message)
+            case wire.PairCancel():
+                seat = guest_seat_of(connection, message.session_id)
+                post_from(seat, ev.PairCancelled(), message)
             case wire.CloseSession() if message.session_id in connection.seats:
                 seat = connection.seats[message.session_id]
                 # A later signal must not overtake this request on the line.

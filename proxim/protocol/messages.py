@@ -38,7 +38,7 @@ from proxim.protocol.link import JoinUrl
 
 PROTOCOL_VERSION = 1
 SUBPROTOCOL = "proxim.v1"
-FEATURES = ("confirm", "rotate", "join_url", "seal", "link_ttl", "nonce")
+FEATURES = ("confirm", "rotate", "join_url", "seal", "link_ttl", "nonce", "pair_cancel")
 """What this node does beyond version 1 of the protocol; an older node would not say so."""
 SEAL_VERSION: Literal[1] = 1
 """The version of sealed sessions (docs/reference/sealing.md)."""
@@ -163,6 +163,12 @@ class PairRequest(_Request, frozen=True):
     seal: RequestSeal | None = None
 
 
+class PairCancel(_Request, frozen=True):
+    """Take back the request to pair, while the prompt is open. Reply: ``session_ended``."""
+
+    session_id: SessionId
+
+
 class Resume(_Request, frozen=True):
     """Take the guest seat again. Reply: ``resumed``, with a new resume token."""
 
@@ -202,6 +208,7 @@ ClientMessage = (
     | ListSessions
     | CloseSession
     | PairRequest
+    | PairCancel
     | Resume
     | Signal
     | RefreshIce

@@ -93,6 +93,10 @@ class PairRequested(Struct, frozen=True):
     seal: str | None = None
 
 
+class PairCancelled(Struct, frozen=True):
+    """The guest has taken its request to pair back."""
+
+
 class ResumeRequested(Struct, frozen=True):
     """A client asks for the guest seat with a resume token.
 
@@ -191,6 +195,7 @@ Event = (
     HostJoined
     | HostLeft
     | PairRequested
+    | PairCancelled
     | ResumeRequested
     | GuestLeft
     | HostAcknowledged

@@ -222,6 +222,10 @@ class Session(Seating):
         self._check_link(event)
         return self._reply_session_ended(event, now)
 
+    def _pair_cancelled(self, event: ev.PairCancelled, now: float) -> list[Effect]:
+        # The link is used up, as by every other end of a prompt.
+        return self._end(Reason.DISCONNECTED, answers=Role.GUEST)
+
     def _resume_requested(self, event: ev.ResumeRequested, now: float) -> list[Effect]:
         shown = self.find_resume_token(event.resume_token)
         if self.is_superseded(shown):
@@ -323,6 +327,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.PairRequested, Session._pair_requested, State.PROMPTED),
         # No guest has a resume token yet, so this refuses every one of them.
         _on(ev.ResumeRequested, Session._resume_requested),
+        _on(ev.PairCancelled, Session._refuse_early_decision),
         _on(ev.GuestLeft, Session._ignore),
         _on(ev.HostAcknowledged, Session._refuse_early_decision),
         _on(ev.HostDecided, Session._refuse_early_decision),
@@ -342,6 +347,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._pair_requested_when_prompted),
         _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
+        _on(ev.PairCancelled, Session._pair_cancelled, State.ENDED),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostAcknowledged, Session._host_acknowledged),
         _on(ev.HostDecided, Session._host_decided, State.APPROVED, State.ENDED),
@@ -361,6 +367,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostLeft, Session._left, State.ENDED),
         _on(ev.PairRequested, Session._refuse_used_link),
         _on(ev.ResumeRequested, Session._resume_requested, State.ENDED),
+        _on(ev.PairCancelled, Session._refuse_late_decision),
         _on(ev.GuestLeft, Session._left, State.ENDED),
         _on(ev.HostAcknowledged, Session._refuse_late_decision),
         _on(ev.HostDecided, Session._refuse_late_decision),
@@ -380,6 +387,7 @@ RULES: dict[State, dict[type[Event], Rule]] = {
         _on(ev.HostLeft, Session._left_when_ended),
         _on(ev.PairRequested, Session._pair_requested_when_ended),
         _on(ev.ResumeRequested, Session._resume_requested_when_ended),
+        _on(ev.PairCancelled, Session._reply_session_ended),
         _on(ev.GuestLeft, Session._left_when_ended),
         _on(ev.HostAcknowledged, Session._refuse_late_decision),
         _on(ev.HostDecided, Session._refuse_late_decision),

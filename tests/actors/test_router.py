@@ -52,6 +52,7 @@ ANSWERS = {  # The reply, where it is "+", "." for none, or else the error; in t
     wire.PairAck: (wire.PairAck, "RUXXXBD"),  # The session is not sealed.
     wire.CloseSession: (wire.SessionEnded, "UUX++++"),
     wire.PairRequest: (wire.PairPending, "TTTTXXX"),
+    wire.PairCancel: (wire.SessionEnded, "UU+DXXX"),
     wire.Resume: (wire.Resumed, "++++XXX"),
     wire.Signal: (wire.Signal, "UUP.PP."),
     wire.RefreshIce: (wire.IceServers, "UUP+PP+"),

@@ -156,8 +156,8 @@ class Guest(Client):
     """A guest, which comes back with its newest token, and now and then with an older one."""
 
     role = "guest"
-    deeds = "pair again resume close abort leave refresh ping"
-    weights = (8, 2, 3, 0.3, 0.7, 0.3, 1, 1)
+    deeds = "pair again cancel resume close abort leave refresh ping"
+    weights = (8, 2, 1, 3, 0.3, 0.7, 0.3, 1, 1)
 
     def __init__(self, world, name):
         super().__init__(world, name)
@@ -204,6 +204,11 @@ class Guest(Client):
         if self.asked:
             await (await self.line()).ask("pair_request", **self.dice.choice(self.asked[-3:]))
 
+    async def cancel(self):
+        if self.seats:
+            session_id, line = self.dice.choice(sorted(self.seats.items(), key=str))
+            await line.ask("pair_cancel", session_id=session_id)
+
     async def resume(self, *, newest=False):
         if not self.tokens:
             return
@@ -248,7 +253,7 @@ class Stranger(Client):
             return
         session_id = self.dice.choice(sorted(self.victim.seats))
         line = await self.line()
-        match self.dice.randrange(6):
+        match self.dice.randrange(7):
             case 0:
                 code = self.world.codes.get(session_id, "100")
                 await line.ask("pair_decision", session_id=session_id, approve=True, code=code)
@@ -262,6 +267,8 @@ class Stranger(Client):
                 await line.ask("resume", session_id=session_id, resume_token="x" * 43)
             case 5:
                 await line.signal(session_id)
+            case 6:
+                await line.ask("pair_cancel", session_id=session_id)
 
 
 class World:

@@ -63,6 +63,23 @@ def test_a_host_may_close_while_pending_and_with_the_prompt_up(
     pair.expired("closed")
 
 
+def test_cancelled_request_ends_at_once_for_both(node: Node, session_type: str) -> None:
+    pair = Pair(node, session_type)
+    pair.host.refused("not_allowed", "pair_cancel", session_id=pair.id)
+    node.peer().refused("unknown_session", "pair_cancel", session_id=pair.id)
+    pair.guest.send("pair_cancel", session_id=pair.id)
+    pair.expired("disconnected")
+    pair.host.refused("already_decided", "pair_decision", session_id=pair.id, approve=True)
+    ended = pair.guest.ask("session_ended", "pair_cancel", session_id=pair.id)
+    assert ended["reason"] == "disconnected"
+
+
+def test_cancel_after_the_approval_changes_nothing(approved: Pair) -> None:
+    approved.guest.refused("already_decided", "pair_cancel", session_id=approved.id)
+    approved.guest.send("signal", session_id=approved.id, data=1)
+    approved.host.expect("signal", data=1)
+
+
 @pytest.mark.real_time
 def test_a_prompt_nobody_answers_expires_on_the_tick(quick: Node, session_type: str) -> None:
     pair = Pair(quick, session_type)

@@ -110,6 +110,14 @@ def of(message: dict, session_id: str) -> bool:
     return message["session_id"] == session_id
 
 
+def heard_until_answered(peer: Peer) -> list[dict]:
+    """All that has come, up to the answer to the request with the `ref` "mine"."""
+    messages = [peer._receive(PATIENCE)]
+    while messages[-1].get("ref") != "mine":
+        messages.append(peer._receive(PATIENCE))
+    return messages
+
+
 @pytest.mark.real_time
 @pytest.mark.parametrize(("rounds", "approve"), [(12, True), (5, False)], ids=["approve", "reject"])
 def test_decision_racing_the_approval_window_gives_both_sides_one_outcome(
@@ -151,6 +159,26 @@ def test_of_two_decisions_at_once_one_counts(patient: Node) -> None:
         host.expect("error", code="already_decided")
         guest.expect("pair_result", status="approved")
         guest.quiet()
+
+
+def test_decision_racing_a_cancel_gives_both_sides_one_outcome(patient: Node) -> None:
+    for _ in range(20):
+        host, guest = patient.host(), patient.peer()
+        created = host.create()
+        guest.pair(created)
+        host.expect("pair_prompt")
+        session_id = created["session"]["session_id"]
+        host.send("pair_decision", session_id=session_id, approve=True, ref="mine")
+        guest.send("pair_cancel", session_id=session_id, ref="mine")
+        heard = [heard_until_answered(host), heard_until_answered(guest)]
+        outcomes = [
+            [each["status"] for each in side if each["type"] == "pair_result"] for side in heard
+        ]
+        assert outcomes[0] == outcomes[1]
+        assert outcomes[0] in (["approved"], ["expired"])
+        refused = [side[-1].get("code") for side in heard]
+        is_approved = outcomes[0] == ["approved"]
+        assert refused == ([None, "already_decided"] if is_approved else ["already_decided", None])
 
 
 def test_of_two_guests_at_once_one_gets_the_link(patient: Node) -> None:

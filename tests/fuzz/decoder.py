@@ -36,6 +36,7 @@ SEEDS = [
     b'{"type":"pair_ack","session_id":"s","seal":"Ab_-"}',
     b'{"type":"pair_decision","session_id":"s","approve":true,"seal":"Ab_-"}',
     b'{"type":"pair_decision","session_id":"s","approve":true}',
+    b'{"type":"pair_cancel","session_id":"s"}',
     b'{"type":"resume","session_id":"s","resume_token":"t"}',
     b'{"type":"close_session","session_id":"s","x":' + b"[" * 31 + b"]" * 31 + b"}",
 ]

@@ -46,6 +46,7 @@ LATER = (
     ev.PairRequested("t", DeviceInfo("n", "i"), "r"),
     ev.PairRequested("t", DeviceInfo("n", "i"), "r", seal="s"),
     ev.HostAcknowledged("s"),
+    ev.PairCancelled(),
     ev.HostDecided(approve=True, seal="s"),
     ev.ResumeRequested("r"),
     ev.HostDecided(approve=True),

@@ -22,6 +22,7 @@ pair_ack: session_id seal
 list_sessions:
 close_session: session_id
 pair_request: session_id token device_info seal?
+pair_cancel: session_id
 resume: session_id resume_token
 signal: session_id data
 refresh_ice: session_id
@@ -154,4 +155,6 @@ def test_welcome_says_what_the_node_does_beyond_version_1():
     welcome = codec.welcome("proxim/1", 40.0, 65536, page, "b" * 22)
     assert (welcome.protocol, welcome.seal, welcome.join_url) == (1, 1, page)
     assert welcome.boot == "b" * 22
-    assert set(welcome.features) == {"confirm", "rotate", "join_url", "seal", "link_ttl", "nonce"}
+    assert set(welcome.features) == {
+        *("confirm", "rotate", "join_url", "seal", "link_ttl", "nonce", "pair_cancel")
+    }

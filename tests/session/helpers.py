@@ -99,6 +99,9 @@ class Meeting:
         seal = self._needed(REQUEST_SEAL) if seal is ... else seal
         return self.hand(ev.PairRequested(token, DEVICE, resume_token, code, seal))
 
+    def cancels(self):
+        return self.hand(ev.PairCancelled(), GUEST)
+
     def acknowledges(self, seal=ACK):
         return self.hand(ev.HostAcknowledged(seal))
 

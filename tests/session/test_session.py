@@ -10,7 +10,7 @@ from proxim.protocol import messages as wire
 from proxim.protocol import tokens
 from proxim.protocol.messages import Reason, SessionType, Status
 from proxim.session import events as ev
-from proxim.session.events import Event, Finish, Role
+from proxim.session.events import Event, Finish, Reply, Role
 from proxim.session.session import RULES
 from proxim.session.state import DAY, State
 from tests.session.helpers import (
@@ -271,6 +271,55 @@ def test_signals_are_relayed_unchanged_and_in_order(role):
     assert meeting.told(role.peer, wire.Signal) == [
         wire.Signal(session_id=ID, data=each) for each in data
     ]
+
+
+# -- taking a request back -------------------------------------------------------------------
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("grace", [0.0, 500.0])
+def test_cancelled_request_ends_the_prompt_at_once_for_both(kind, grace):
+    meeting = asked(kind, one_time_grace=grace, confirm="code")
+    reply = meeting.cancels()
+    assert reply == wire.SessionEnded(
+        session_id=ID, status=Status.EXPIRED, reason=Reason.DISCONNECTED
+    )
+    for role in Role:
+        assert [it.status for it in meeting.told(role, wire.PairResult)] == [Status.EXPIRED]
+        assert meeting.ending(role) is Reason.DISCONNECTED
+    assert meeting.effects[-1] == Finish(Reason.DISCONNECTED)
+
+
+def test_cancelled_request_uses_the_link_up_and_takes_no_seat_back():
+    meeting = asked(PERSISTENT)
+    meeting.cancels()
+    assert code(meeting.asks()) == "token_used"
+    assert meeting.comes(GUEST).reason is Reason.DISCONNECTED
+    assert isinstance(meeting.renews("new-token"), wire.SessionEnded)
+
+
+def test_first_of_decision_and_cancel_counts():
+    decided, cancelled = asked(PERSISTENT), asked(PERSISTENT)
+    decided.decides()
+    assert code(decided.cancels()) == "already_decided"
+    assert decided.session.status is Status.APPROVED
+    assert decided.line
+    cancelled.cancels()
+    assert code(cancelled.decides()) == "already_decided"
+    assert cancelled.session.status is Status.EXPIRED
+
+
+def test_cancel_that_is_sent_again_is_answered_again():
+    meeting = asked(TEMPORARY)
+    first = meeting.cancels()
+    assert meeting.cancels() == first
+    assert [type(effect) for effect in meeting.effects] == [Reply]
+
+
+def test_request_cannot_be_cancelled_before_it_is_made():
+    meeting = Meeting()
+    assert code(meeting.cancels()) == "not_allowed"
+    assert meeting.session.state is State.PENDING
 
 
 # -- the end ---------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ AT_ONCE = {
     ),
     Reason.SHUTDOWN: lambda event: isinstance(event, ev.ShutDown),
     Reason.INACTIVE: lambda event: isinstance(event, ev.Swept),
-    Reason.DISCONNECTED: lambda event: isinstance(event, ev.Restored),
+    Reason.DISCONNECTED: lambda event: isinstance(event, ev.Restored | ev.PairCancelled),
     Reason.TOKEN_REUSED: lambda event: isinstance(event, ev.ResumeRequested),
 }
 
@@ -248,6 +248,18 @@ class Lifecycle(RuleBasedStateMachine):
             self.meeting.leaves(role)
             self.meeting.now += seconds
             self.meeting.comes(role)
+
+    @precondition(lambda self: self.meeting.now > START + 15 and GUEST in self.meeting.seats)
+    @rule()
+    def the_guest_cancels(self):
+        meeting, was_over = self.meeting, self.session.ended
+        reply = meeting.cancels()
+        if self.session.ended:
+            assert reply.reason is self.session.reason
+            assert was_over or not meeting.approved or reply.reason is Reason.EXPIRED
+        else:
+            assert meeting.approved
+            assert code(reply) == "already_decided"
 
     @precondition(lambda self: HOST in self.meeting.seats)
     @rule(seal=st.sampled_from([ACK, ACK, OTHER_SEAL]))

@@ -8,7 +8,10 @@ from proxim.backends.redis.lease import Lease
 from proxim.backends.redis.remote_connections import RemoteConnection
 from proxim.session import events as ev
 
-_COMMITTING = (ev.PairRequested, ev.HostDecided, ev.RenewalRequested, ev.CloseRequested)
+_COMMITTING = (
+    *(ev.PairRequested, ev.PairCancelled, ev.HostDecided),
+    *(ev.RenewalRequested, ev.CloseRequested),
+)
 
 
 def may_act(lease: Lease, actor: Actor, envelope: Envelope) -> bool:

@@ -30,6 +30,16 @@ def test_rejection_crosses_nodes(couple):
     couple.guest.expect("session_ended", session_id=couple.id, reason="rejected")
 
 
+def test_cancelled_request_crosses_nodes(couple):
+    couple.host.refused("not_allowed", "pair_cancel", session_id=couple.id)
+    couple.guest.ask("session_ended", "pair_cancel", session_id=couple.id)
+    for side in (couple.host, couple.guest):
+        side.expect("pair_result", session_id=couple.id, status="expired")
+    couple.host.expect("session_ended", session_id=couple.id, reason="disconnected")
+    couple.host.refused("already_decided", "pair_decision", session_id=couple.id, approve=True)
+    couple.quiet()
+
+
 def test_guest_can_close_across_nodes(couple):
     couple.approve()
     couple.guest.ask("session_ended", "close_session", session_id=couple.id)

@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 from proxim.backends.sqlite.file import DiskError
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import InvalidSetting
-from proxim.protocol.messages import Reason, Status
+from proxim.protocol.messages import PairCancel, Reason, Status
 from tests.actors.helpers import DEVICE, GUEST, HOST, KEY, ONE_TIME, TEMPORARY
 from tests.actors.test_sealed import SEALED, sealed_request
 from tests.backends.sqlite.conftest import KEY as STORE_KEY
@@ -145,6 +145,14 @@ async def test_rejected_session_is_not_restored(live):
     life = await live()
     meeting = await life.node.prompts()
     await meeting.host.asks(meeting.decision(approve=False))
+    await life.die()
+    assert (await back(await live(), meeting))[1] is None
+
+
+async def test_cancelled_request_is_not_restored(live):
+    life = await live()
+    meeting = await life.node.prompts()
+    await meeting.guest.asks(PairCancel(session_id=meeting.id))
     await life.die()
     assert (await back(await live(), meeting))[1] is None
 
