@@ -34,6 +34,9 @@ CLOSE_TIME = 2.0
 MAX_QUEUED = 256
 """Signals that may wait while the node is unreachable; then ``send_one_way`` blocks."""
 
+CANCEL = "pair_cancel"
+"""The feature of a node at which a guest can cancel its request."""
+
 REPLACED = 4000
 _FINAL_CODES = {1002, 1007, 1009, REPLACED}
 """Close codes after which the client does not reconnect (protocol: Close codes)."""
@@ -64,7 +67,9 @@ class NodeConnection(BaseConnection):
         self._on_message = on_message
         self._on_failure = on_failure
         self._ws: WebSocketConnection | None = None
-        self._queue: deque[wire.Signal | wire.PairAck | wire.CloseSession] = deque()
+        self._queue: deque[wire.Signal | wire.PairAck | wire.PairCancel | wire.CloseSession] = (
+            deque()
+        )
         self._failure: ProximError | None = None
         self._retries: int | None = None
         self._max_message_bytes = 64 * 1024
@@ -160,6 +165,15 @@ class NodeConnection(BaseConnection):
         """End a session on the other side, too, now or after the next reconnect."""
         self._queue.append(wire.CloseSession(session_id=session_id))
         self._changed.unpark_all()
+
+    def cancel_request(self, session_id: str) -> None:
+        """Cancel a guest's request, now or after the next reconnect; an older node cannot.
+
+        If the host has approved in this moment, the session ends.
+        """
+        if CANCEL in self.features:
+            self._queue.append(wire.PairCancel(session_id=session_id))
+            self.abandon(session_id)
 
     def retry_first(self, retries: int) -> None:
         """From now on connect again, so many times, although no introduction has succeeded.

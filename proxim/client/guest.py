@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,11 +13,12 @@ import trio
 from msgspec import UNSET, UnsetType
 
 from proxim import clock
-from proxim.client.connection import NodeConnection
+from proxim.client.connection import CANCEL, NodeConnection
 from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
+    AlreadyDecided,
     ConnectionLost,
     ProximError,
     SealUnavailable,
@@ -233,9 +235,29 @@ class Guest(ClientSession):
         if self._store_token is not None:
             self._store_token(self.resume_token)
 
+    async def _close(self) -> None:
+        """End the session; before the approval, cancel the request. The link stays used up."""
+        if self._is_asking and CANCEL in self._connection.features:
+            cancel = wire.PairCancel(session_id=self.session_id)
+            with suppress(AlreadyDecided, SessionOver):
+                await self._connection.call(cancel, wire.SessionEnded)
+        await super()._close()
+
+    @property
+    def _is_asking(self) -> bool:
+        """Whether the host is still asked for the first time, not to let this guest come back."""
+        is_known = self._secret is not None and self._secret.peer is not None
+        return self.over is None and self.status is Status.PENDING and not is_known
+
     def _leave(self) -> None:
-        """End an approved visit with its program, so that the next one can begin at once."""
-        if self.over is None and self.status is Status.APPROVED:
+        """Cancel the request of a program that leaves, unless a later one may take the seat.
+
+        An approved visit ends, so that the next one can begin at once.
+        """
+        is_visit = self._keeper is not None and self._keeper.is_visit
+        if self._is_asking and self._store_token is None:
+            self._connection.cancel_request(self.session_id)
+        elif is_visit and self.over is None and self.status is Status.APPROVED:
             self._connection.abandon(self.session_id)
 
     # -- sealed ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from proxim.client.guest import Guest, StoreToken
@@ -36,7 +37,7 @@ async def open_guest(
 
     Show ``guest.wait_code()`` meanwhile, if it is not None. ``store_token`` is called with the
     resume token, and with each new one in its place, for a program that calls ``resume_guest``
-    later.
+    later. Without it the request is cancelled if the block ends before the approval.
 
     The link alone decides whether the session is sealed. Then the host alone reads ``name``, and
     ``device_id`` is not sent. With ``grants``, ``GrantFile`` or a store of your own, the host can
@@ -70,7 +71,7 @@ async def open_guest(
         secret=secret,
         keeper=keeper,
     )
-    async with guest._connection.connected():
+    async with _running(guest):
         yield guest
 
 
@@ -85,8 +86,8 @@ async def open_visit(
     """Visit a host that remembers this device, without a code; then ``await guest.approved()``.
 
     ``grant`` is one of those in ``grants``, whose latest ticket counts. Another program of this
-    device may use the same store. The host may ask its person. The visit ends with the block; later
-    ones are new.
+    device may use the same store. The host may ask its person. The visit, or the request for it,
+    ends with the block; later ones are new.
 
     Raises ``HostOffline`` if the host cannot be reached now, or does not know this device, and
     ``TokenUsed`` while another visit of this device has not ended: try again later. Raises
@@ -106,11 +107,8 @@ async def open_visit(
         secret=secret,
         keeper=keeper,
     )
-    async with guest._connection.connected():
-        try:
-            yield guest
-        finally:
-            guest._leave()
+    async with _running(guest):
+        yield guest
 
 
 @opening("proxim.sync.resume_guest")
@@ -126,6 +124,7 @@ async def resume_guest(
 
     ``store_token`` is called with each new resume token. Store it: a token that is shown after its
     successor was used ends the session with ``token_reused``, since one of the two is a copy.
+    Without it a request that is not approved yet is cancelled when the block ends.
 
     Raises ``SessionOver`` if the session has ended, ``ConnectionLost``, and ``BadMessage`` if the
     resume token of a sealed session is cut short.
@@ -144,5 +143,14 @@ async def resume_guest(
         store_token=store_token,
         secret=secret,
     )
-    async with guest._connection.connected():
+    async with _running(guest):
         yield guest
+
+
+@asynccontextmanager
+async def _running(guest: Guest) -> AsyncIterator[None]:
+    async with guest._connection.connected():
+        try:
+            yield
+        finally:
+            guest._leave()

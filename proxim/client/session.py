@@ -172,9 +172,12 @@ class ClientSession:
             self._get_peering().refuse()
 
     async def close(self) -> None:
-        """End the session. Does nothing if the session has ended."""
+        """End the session, or cancel a guest's request to pair. Does nothing after the end."""
         if not isinstance(self.over, SessionOver):
-            await self._connection.close_session(self.session_id)
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._connection.close_session(self.session_id)
 
     async def refresh_ice(self) -> wire.IceServers:
         """Request new ICE servers now, although they are refreshed before they expire."""
@@ -282,9 +285,7 @@ class ClientSession:
         return self._peering
 
     def _queue(self, data: msgspec.Raw) -> None:
-        if self.over is not None:
-            return
-        if self._peering is not None and self._peering.receive(data):
+        if self.over is not None or (self._peering is not None and self._peering.receive(data)):
             return
         size = self.unread_bytes + len(data)
         # A single signal of any size has room.
@@ -299,9 +300,7 @@ class ClientSession:
         self._readable.unpark_all()
 
     def _set_ice_servers(
-        self,
-        ice_servers: list[IceServer] | msgspec.UnsetType,
-        ttl: float | msgspec.UnsetType,
+        self, ice_servers: list[IceServer] | msgspec.UnsetType, ttl: float | msgspec.UnsetType
     ) -> None:
         """Store new ICE servers, if any, and schedule their refresh."""
         if ice_servers is msgspec.UNSET:

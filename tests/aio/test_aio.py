@@ -237,6 +237,20 @@ def test_cancelled_task_cancels_its_call_in_trio(node):
     run(main)
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_guest_that_waits_can_cancel_its_request(node, closes):
+    async def main():
+        async with aio.open_host(node.url, uuid="desk") as host:
+            session = await host.create("persistent")
+            async with aio.open_guest(session.link, name="Phone") as guest:
+                await session.prompt()
+                if closes:
+                    await guest.close()
+            assert (await session.ended()).reason == "disconnected"
+
+    run(main)
+
+
 def test_failed_task_group_ends_the_block(node):
     async def fail():
         raise ZeroDivisionError

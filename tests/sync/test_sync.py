@@ -111,6 +111,17 @@ def test_exceptions_are_those_of_the_sdk(node):
         host.list()
 
 
+@pytest.mark.parametrize("closes", [True, False])
+def test_guest_that_waits_can_cancel_its_request(node, closes):
+    with sync.open_host(node.url, uuid="desk") as host:
+        session = host.create("persistent")
+        with sync.open_guest(session.link, name="Phone") as guest:
+            session.prompt(timeout=PATIENCE)
+            if closes:
+                guest.close()
+        assert session.ended(timeout=PATIENCE).reason == "disconnected"
+
+
 def test_timeout_loses_no_signal(node):
     with paired(node) as (session, guest):
         for number in range(50):
