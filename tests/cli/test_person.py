@@ -308,6 +308,15 @@ def test_ctrl_c_before_approval_exits_1(asked):
     assert "Traceback" not in desk.text
 
 
+def test_ctrl_c_before_approval_ends_the_question_of_a_lasting_session(start, node):
+    desk = start("host", "--node", node, "--type", "persistent", terminal=True)
+    guest = start("join", desk.see(LINK)[1], "--name", "Phone", terminal=True)
+    desk.see(FIELD)
+    guest.type("\x03")
+    assert [side.exit() for side in (desk, guest)] == [1, 1]
+    assert "the other side disconnected" in desk.text
+
+
 def pending(ws):
     """Return the node's answer to a request to pair."""
     while (message := json.loads(ws.recv()))["type"] != "pair_pending":
