@@ -11,7 +11,7 @@ import { SealedSignals } from "./sealed-signals.js";
 /** @import { GuestState, SealedGuest } from "./seal/guest.js" */
 /** @import { Received, SealedPeer } from "./seal/peer.js" */
 /** @import { Session } from "./session.js" */
-/** @import { LinkSeal, SessionType } from "./types.js" */
+/** @import { LinkSeal, SessionInfo, SessionType } from "./types.js" */
 
 /**
  * What the browser keeps where it keeps the token to come back: `asked` until the host's answer has opened, and then
@@ -237,4 +237,14 @@ export class GuestSecret {
   get #kept() {
     return /** @type {GuestKept} */ (this.kept);
   }
+}
+
+/**
+ * Return what the node says of a session, with what the host and this side know better.
+ * @param {SessionInfo} info @param {GuestSecret | null} secret
+ */
+export function corrected(info, secret) {
+  const { name, type } = secret?.kept ?? {};
+  const device_info = info.device_info && { ...info.device_info, name: name ?? info.device_info.name };
+  return { ...info, device_info, session_type: type ?? info.session_type };
 }

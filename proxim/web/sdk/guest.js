@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
 import { claimedDevice, deviceName, sealedDevice } from "./device.js";
 import { connectionLost, sessionEnded, tampered } from "./errors.js";
 import { emit } from "./events.js";
-import { GuestSecret } from "./guest-secret.js";
+import { corrected, GuestSecret } from "./guest-secret.js";
 import { guestSource } from "./guest-source.js";
 import { Held } from "./held.js";
 import { CODE } from "./prompt.js";
@@ -16,7 +16,7 @@ import { Session } from "./session.js";
 /** @import { ProximError } from "./errors.js" */
 /** @import { Return } from "./coming-back.js" */
 /** @import { GuestKept } from "./guest-secret.js" */
-/** @import { Grant, Message, Remembered, SessionInfo } from "./types.js" */
+/** @import { Grant, Message, Remembered } from "./types.js" */
 
 /** How often a sealed guest sends its request again, if the connection is lost before the reply. */
 const RETRIES = 5;
@@ -253,7 +253,7 @@ export class Guest extends Session {
       if (message.ack && this.#secret) this.#takeAck(this.#secret, message.ack);
       const isApproved = message.session.status === "approved";
       if (isApproved && this.#secret && !this.#secret.takeAnswer(message.seal, true)) return this.#tampered();
-      const session = this.#corrected(message.session);
+      const session = corrected(message.session, this.#secret);
       this.type = session.session_type;
       if (!this.#secret) this.hostName = message.host_name ?? null;
       this.#remember();
@@ -304,13 +304,6 @@ export class Guest extends Session {
       this._signals = secret.signals(this);
     }
     super._approve();
-  }
-
-  /** Return what the node says of the session, with what the host and this side know better. @param {SessionInfo} info */
-  #corrected(info) {
-    const { name, type } = this.#secret?.kept ?? {};
-    const device_info = info.device_info && { ...info.device_info, name: name ?? info.device_info.name };
-    return { ...info, device_info, session_type: type ?? info.session_type };
   }
 
   /** Leave a session that somebody between has approved, and not the host. */
