@@ -83,15 +83,18 @@ test("a guest cancels its request while it waits, and learns how to ask again", 
   await phone.sees("Scan a code first");
 });
 
-test("the host is told that the device has cancelled its request", async () => {
-  const desk = await here.desk();
-  const phone = await here.phone(await desk.opens("one_time"), await here.context(PHONE));
-  await phone.asksAndWaits("Zoe's phone");
-  await desk.isAskedBy("Zoe's phone");
-  await phone.press("Cancel");
-  await desk.sees("The device cancelled its request, or disconnected. This is a new code.");
-  await desk.ended("The device cancelled its request, or disconnected.");
-});
+for (const type of ["one_time", "temporary", "persistent"]) {
+  test(`the host of a ${type} connection is told at once that the device has cancelled its request`, async () => {
+    const desk = await here.desk();
+    const phone = await here.phone(await desk.opens(type), await here.context(PHONE));
+    await phone.asksAndWaits("Zoe's phone");
+    await desk.isAskedBy("Zoe's phone");
+    await phone.press("Cancel");
+    // If the prompt had timed out, the words would be others.
+    await desk.sees("The device cancelled its request, or disconnected. This is a new code.");
+    await desk.ended("The device cancelled its request, or disconnected.");
+  });
+}
 
 test("a conversation that has ended is as high as what is in it", async () => {
   const { desk, phone } = await pairs();

@@ -119,9 +119,11 @@ export class Guest extends Session {
 
   /** End the session. Before the approval, this cancels the request: the seat cannot be taken again. */
   async close() {
-    if (this.over || this.status !== "pending" || !this.#connection || this.#secret?.isApproved) return super.close();
-    // The node refuses this, unless the host has approved in this moment.
-    super.close().catch(() => {});
+    const connection = this.#connection;
+    if (this.over || this.status !== "pending" || !connection || this.#secret?.isApproved) return super.close();
+    // The node refuses the second one, unless the host has approved in this moment.
+    const types = connection.features.includes("pair_cancel") ? ["pair_cancel", "close_session"] : ["close_session"];
+    for (const type of types) connection.send({ type, session_id: this.id });
     this._end(sessionEnded("expired", "closed", this.id));
   }
 

@@ -77,6 +77,24 @@ test("a guest asks with the name and the id that it is given", async () => {
   assert.equal(FakePeerConnection.all.length, 0);
 });
 
+test("a guest that closes before the approval cancels its request, at a node that knows how", async () => {
+  for (const features of [["pair_cancel"], ["confirm"], null]) {
+    const guest = new Guest(LINK);
+    const asking = guest.ask();
+    await FakeSocket.last.opens(64 * 1024, features);
+    await FakeSocket.last.answers("pair_request", pending());
+    await asking;
+    await guest.close();
+    await guest.close();
+    const sent = FakeSocket.last.sent.slice(1);
+    const types = features?.includes("pair_cancel") ? ["pair_cancel", "close_session"] : ["close_session"];
+    assert.deepEqual(sent, types.map((type) => ({ type, session_id: ID })));
+    assert.equal(guest.over.reason, "closed");
+    assert.equal(FakeSocket.last.readyState, 3);
+    assert.deepEqual(remembered("http://node"), []);
+  }
+});
+
 test("a device keeps one id, and takes its name from the browser", async () => {
   await asked();
   const { device_info } = FakeSocket.last.sent[0];
