@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxim.conform import both
 from proxim.conform.case import Cases, Nonconforming
-from proxim.conform.node import Wire
+from proxim.conform.node import PLAYED, Wire
 from proxim.conform.stage import PHONE, Stage
 
 cases = Cases()
@@ -83,6 +83,27 @@ async def hears_that_time_is_up(stage: Stage) -> None:
     await stage.say_result(wire, "expired")
     await stage.end(wire, "approval_timeout")
     await stage.client.told("ended", reason="approval_timeout")
+
+
+@cases.add("cancels", "Guest → node", required=False)
+async def cancels_its_request(stage: Stage) -> None:
+    """Cancels its request if it is to close before the approval."""
+    wire = await stage.asks(features=[*PLAYED, "pair_cancel"])
+    await stage.pending(wire, code="482")
+    await stage.client.told("code", code="482")
+    await stage.client.do("close")
+    stage.check(await wire.expect("pair_cancel"))
+    await stage.client.tells_none("approved", 0.3)
+
+
+@cases.add("cancel-needs-feature", "Guest → node")
+async def cancels_only_where_the_node_knows_it(stage: Stage) -> None:
+    """Sends no `pair_cancel` to a node whose `welcome.features` does not have it."""
+    wire = await stage.asks()
+    await stage.pending(wire, code="482")
+    await stage.client.told("code", code="482")
+    await stage.client.do("close")
+    await wire.expect_none("pair_cancel")
 
 
 @cases.add("token-used", "Errors")

@@ -142,9 +142,13 @@ class RawGuest(RawClient):
     """A guest. It cannot read sealed links."""
 
     token = None
+    can_cancel = False
 
     async def do(self, instruction):
         match instruction:
+            case {"do": "close"} if self.can_cancel and not self.approved:
+                if "never cancels" not in self.faults:
+                    await self.say("pair_cancel")
             case {"do": "pair", "link": link}:
                 parts = urlsplit(link)
                 if parts.fragment.count(".") == 2:
@@ -168,6 +172,9 @@ class RawGuest(RawClient):
         match message["type"]:
             case "welcome" if "needs features" in self.faults and "features" not in message:
                 self.is_over = True
+            case "welcome":
+                knows = "pair_cancel" in message.get("features", ())
+                self.can_cancel = knows or "cancels anywhere" in self.faults
             case "pair_pending":
                 self.resume_token = message["resume_token"]
                 if "code" in message and "no code" not in self.faults:

@@ -43,6 +43,8 @@ WRONG_GUEST = [
     ("no code", "code", "did not tell"),
     ("hasty", "pending-is-not-approved", "the client told"),
     ("any reason", "rejected", "right is"),
+    ("never cancels", "cancels", "did not send `pair_cancel`"),
+    ("cancels anywhere", "cancel-needs-feature", "which is wrong here"),
     ("insists", "token-used", "which is wrong here"),
     ("any error", "link-lapsed", "right is"),
     ("any error", "host-offline", "right is"),
