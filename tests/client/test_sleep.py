@@ -16,7 +16,7 @@ def sleep(monkeypatch):
 
     def sleep(seconds):
         slept = clock.slept() + seconds
-        monkeypatch.setattr(clock._sleep, "seconds", lambda: slept)
+        monkeypatch.setattr(clock._sleep, "seconds", slept)
 
     return sleep
 
