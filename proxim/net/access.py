@@ -287,7 +287,7 @@ def _address_in(element: str) -> str:
     return ""
 
 
-@lru_cache(128)  # Each handshake asks for the same few.
+@lru_cache(256)  # Each handshake asks for the same few.
 def _parse(text: str) -> _Ip | None:
     node = _NODE.fullmatch(text)
     try:
