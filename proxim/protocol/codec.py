@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, get_args
 
 import msgspec
@@ -132,6 +133,7 @@ def error_message(error: RequestError, ref: str | None = None) -> Error:
     )
 
 
+@lru_cache(4)  # For each connection of a node it is the same.
 def welcome(
     server: str, approval_timeout: float, max_message_bytes: int, join_url: str, boot: str
 ) -> Welcome:
