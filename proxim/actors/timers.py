@@ -8,6 +8,7 @@ one turn of the event loop, in order, and sockets are served in between.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -15,7 +16,7 @@ from typing import Protocol
 import trio
 from msgspec import Struct
 
-from proxim.clock import now, slept, wake_at
+from proxim import clock
 
 BATCH = 100
 """Timers that fire in one turn of the event loop, at most."""
@@ -32,7 +33,7 @@ class Sleeper(Protocol):
 
 
 class Timer(Struct, order=True):
-    """A moment of ``clock.now``, and the sleeper; None once the timer fired or was stopped.
+    """A moment of the timers' clock, and the sleeper; None once it fired or was stopped.
 
     ``number`` makes timers of the same moment fire in the order in which they were set.
     """
@@ -43,14 +44,23 @@ class Timer(Struct, order=True):
 
 
 class Timers:
-    """Fires all timers of one event loop, while ``run`` runs."""
+    """Fires timers while ``run`` runs.
 
-    def __init__(self) -> None:
+    Their moments are those of ``now``, and ``wake_at`` says until when to wait for one, on Trio's
+    clock. By default the clock is that of deadlines.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = clock.now,
+        wake_at: Callable[[float], float] = clock.wake_at,
+    ) -> None:
+        self._now, self._wake_at = now, wake_at
         self._heap: list[Timer] = []
         self._live = 0
         self._numbers = count()
         self._sleep = trio.CancelScope()
-        self._slept = slept()
+        self._slept = clock.slept()
         self._caught_up = trio.Event()
 
     def __len__(self) -> int:
@@ -72,7 +82,7 @@ class Timers:
         heappush(self._heap, timer)
         self._live += 1
         if self._heap[0] is timer:
-            self._sleep.deadline = min(self._sleep.deadline, wake_at(moment))
+            self._sleep.deadline = min(self._sleep.deadline, self._wake_at(moment))
         return timer
 
     def stop(self, timer: Timer) -> None:
@@ -89,9 +99,9 @@ class Timers:
         """Fire every timer when it is due, until cancelled."""
         while True:
             # While timers are still due, this sleeps for one turn of the event loop.
-            with trio.CancelScope(deadline=wake_at(self._next_moment())) as self._sleep:
+            with trio.CancelScope(deadline=self._wake_at(self._next_moment())) as self._sleep:
                 await trio.sleep_forever()
-            asleep, moment = slept(), now()
+            asleep, moment = clock.slept(), self._now()
             self._fire(moment)
             if asleep != self._slept and self._next_moment() > moment:
                 # The actors that were woken last run in the next turn of the event loop, in any
@@ -105,7 +115,7 @@ class Timers:
     @property
     def has_caught_up(self) -> bool:
         """Whether all that came due while the machine slept was fired and handled."""
-        return self._slept == slept()
+        return self._slept == clock.slept()
 
     async def catch_up(self) -> None:
         """Return once all that came due while the machine slept was fired and handled.

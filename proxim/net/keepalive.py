@@ -1,4 +1,4 @@
-"""The deadlines of one connection, and the scope that ends its wait at the next of them."""
+"""The deadlines of one connection, and what ends its wait at the next of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum, auto
 import trio
 
 from proxim.net.limits import Limits
+from proxim.net.stream import TcpStream
 
 _NO_DEADLINE = trio.CancelScope()
 
@@ -41,12 +42,12 @@ class Keepalive:
         "_outbox_by",
         "_ping_at",
         "_pong_by",
-        "_scope",
+        "_wait",
     )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._scope = _NO_DEADLINE
+        self._wait: trio.CancelScope | TcpStream = _NO_DEADLINE
         self._ping_at = self._pong_by = self._introduce_by = math.inf
         self._message_by = self._outbox_by = self._close_by = math.inf
 
@@ -103,10 +104,17 @@ class Keepalive:
 
     def deadline_scope(self, until: float = math.inf) -> trio.CancelScope:
         """Return a scope that is cancelled at the next deadline, or at ``until``."""
+        self._wait = scope = trio.CancelScope(deadline=self._next(until))
+        return scope
+
+    def set_deadline(self, stream: TcpStream, until: float = math.inf) -> None:
+        """Have a wait for a stream end as ``deadline_scope`` does, with less effort."""
+        self._wait = stream
+        stream.deadline = self._next(until)
+
+    def _next(self, until: float) -> float:
         peer_times = min(self._pong_by, self._introduce_by, self._message_by, self._close_by)
-        deadline = min(until, peer_times, self._outbox_by, self._ping_at)
-        self._scope = trio.CancelScope(deadline=deadline)
-        return self._scope
+        return min(until, peer_times, self._outbox_by, self._ping_at)
 
     def due(self, now: float) -> Due | None:
         """Return the most urgent of what is due, and reset its deadline; None if nothing is due."""
@@ -129,5 +137,5 @@ class Keepalive:
         return None
 
     def wake_by(self, moment: float) -> None:
-        """Have the wait of ``deadline_scope`` end at ``moment``, if not earlier."""
-        self._scope.deadline = min(self._scope.deadline, moment)
+        """Have the wait end at ``moment``, if not earlier."""
+        self._wait.deadline = min(self._wait.deadline, moment)

@@ -14,6 +14,8 @@ from typing import Any
 
 import trio
 
+from proxim.actors.timers import Timers
+
 BATCH = 64
 """Reads in a row; then the other tasks have their turn."""
 
@@ -35,15 +37,22 @@ class Poller:
     """Calls a function for each socket that is readable. Create and run it within Trio.
 
     ``is_awaited`` tells whether another task has work; then it waits for the set at once.
+    ``timers`` end the waits for these sockets; their moments are on Trio's clock.
     """
 
     def __init__(self, is_awaited: Callable[[], bool] = lambda: False) -> None:
+        self.timers = Timers(trio.current_time, lambda moment: moment)
         self._is_awaited = is_awaited
         self._epoll = _epoll()
         self._reads: dict[int, Callable[[], bool]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.timers.run)
+            await self._watch_all()
+
+    async def _watch_all(self) -> None:
         reads = self._reads
         with self._epoll as epoll:
             while True:

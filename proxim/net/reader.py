@@ -133,24 +133,27 @@ class Reader:
             if isinstance(result, ClientRequest):
                 return result
             until = self._pause_until if result is Read.PAUSED else math.inf
-        with self._keepalive.deadline_scope(until):
-            if self._frames:
+        if self._frames:
+            with self._keepalive.deadline_scope(until):
                 # What comes next has to wait in the kernel, and a pong may be behind it.
                 self._keepalive.reading_paused(self._pause_until)
                 await trio.sleep_forever()
-            if ws.peer_has_ended:
-                return Read.CLOSED
-            try:
-                # Not in a coroutine of its own, which every idle connection would keep.
-                if isinstance(ws.stream, TcpStream):
-                    return await ws.stream.read_until(self._feed)
+            return Read.DEADLINE
+        if ws.peer_has_ended:
+            return Read.CLOSED
+        try:
+            # Not in a coroutine of its own, which every idle connection would keep.
+            if isinstance(ws.stream, TcpStream) and ws.stream.is_polled:
+                self._keepalive.set_deadline(ws.stream, until)
+                return await ws.stream.read_until(self._feed) or Read.DEADLINE
+            with self._keepalive.deadline_scope(until):
                 result = None
                 while result is None:
                     result = self._feed(bytes(await ws.stream.receive_some(RECEIVE_BYTES)))
                 return result
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                ws.connection_lost()
-                return Read.CLOSED
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            ws.connection_lost()
+            return Read.CLOSED
         # The scope cancelled the wait.
         return Read.DEADLINE
 

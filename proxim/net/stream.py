@@ -8,6 +8,7 @@ what arrives, while the task that reads sleeps on.
 from __future__ import annotations
 
 import contextlib
+import math
 import operator
 import socket
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import trio
 from outcome import Error, Outcome, Value
 from trio.lowlevel import checkpoint, notify_closing, wait_readable
 
+from proxim.actors.timers import Timer
 from proxim.net.poller import Poller
 
 RECEIVE_BYTES = 65_536
@@ -42,6 +44,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         "_stream",
         "_take",
         "_task",
+        "_timer",
         "socket",
     )
 
@@ -57,6 +60,7 @@ class TcpStream(trio.abc.HalfCloseableStream):
         self._task: trio.lowlevel.Task | None = None
         self._take: Callable[[bytes], object] = _no_task_reads
         self._stream: trio.SocketStream | None = None
+        self._timer: Timer | None = None
 
     def send_now(self, data: bytes | memoryview, *, is_last: bool = False) -> int:
         """Send what the kernel takes at once; return the number of bytes sent.
@@ -137,12 +141,33 @@ class TcpStream(trio.abc.HalfCloseableStream):
         except OSError:
             return b""
 
-    async def read_until(self, take: Callable[[bytes], _Result | None]) -> _Result:
+    @property
+    def is_polled(self) -> bool:
+        """Whether a poller reads for this stream; only then it has a ``deadline``."""
+        return self._poller is not None
+
+    @property
+    def deadline(self) -> float:
+        """The moment on Trio's clock at which ``read_until`` gives up; at first infinite."""
+        return math.inf if self._timer is None else self._timer.moment
+
+    @deadline.setter
+    def deadline(self, moment: float) -> None:
+        assert self._poller is not None
+        if self.socket.fileno() >= 0:
+            self._timer = self._poller.timers.reset(self._timer, moment, self)
+
+    def wake(self) -> None:
+        """Have ``read_until`` give up: the deadline has come."""
+        if self._task is not None and self._take is not bytes:
+            self._wake_task(Value(None))
+
+    async def read_until(self, take: Callable[[bytes], _Result | None]) -> _Result | None:
         """Call ``take`` with the bytes of each read until it has a result, and return that.
 
         It has none while it returns None. Empty bytes are the end of the stream. With a poller, no
-        read needs a task switch. Nothing is lost on cancellation. Raises what ``receive_some`` and
-        ``take`` raise.
+        read needs a task switch, and None is returned at the ``deadline``. Nothing is lost on
+        cancellation. Raises what ``receive_some`` and ``take`` raise.
         """
         if self._poller is not None and self.socket.fileno() >= 0:
             return await self._read_by(self._poller, take, RECEIVE_BYTES)
@@ -217,6 +242,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
             if self._task is not None:
                 self._wake_task(Error(trio.ClosedResourceError("this stream was closed")))
             self._stop_watching()
+            if self._timer is not None:
+                self.deadline = math.inf
             if self._poller is None or self._stream is not None:
                 notify_closing(self.socket)  # Otherwise no task waits for the socket itself.
             self.socket.close()

@@ -1,3 +1,4 @@
+import math
 import socket
 import struct
 from contextlib import asynccontextmanager
@@ -320,3 +321,50 @@ async def test_a_socket_stays_watched_until_bytes_come_that_no_task_wants():
         await read_one()
         assert poller.watches == 2
         assert heard == [b"1", b"2", b"3", b"4"]
+
+
+async def test_a_read_gives_up_at_the_deadline(autojump_clock):
+    async with polled() as ((ours, theirs),):
+        assert ours.deadline == math.inf
+        start = trio.current_time()
+        ours.deadline = start + 20
+        ours.deadline = start + 10
+        assert await ours.read_until(end_of) is None
+        assert trio.current_time() == pytest.approx(start + 10)
+        ours.deadline = trio.current_time() + 5
+        theirs.send_now(b"in time")
+        assert await ours.read_until(lambda data: data) == b"in time"
+
+
+async def test_a_deadline_that_is_set_during_a_read_ends_it(autojump_clock, nursery):
+    async with polled() as ((ours, _),):
+        start = trio.current_time()
+
+        async def set_deadline():
+            await trio.sleep(3)
+            ours.deadline = start + 4
+
+        nursery.start_soon(set_deadline)
+        assert await ours.read_until(end_of) is None
+        assert trio.current_time() == pytest.approx(start + 4)
+
+
+async def test_a_deadline_ends_no_other_wait(autojump_clock):
+    async with polled() as ((ours, theirs),):
+        ours.deadline = trio.current_time() + 1
+        with trio.move_on_after(5) as waiting:
+            await ours.receive_some()
+        assert waiting.cancelled_caught
+        ours.deadline = trio.current_time() + 1
+        theirs.close()
+        assert await ours.receive_some() == b""
+
+
+async def test_a_closed_stream_has_no_deadline():
+    async with polled() as ((ours, _),):
+        timers = ours._poller.timers
+        ours.deadline = trio.current_time() + 1000
+        assert len(timers) == 1
+        ours.close()
+        ours.deadline = trio.current_time() + 1000
+        assert len(timers) == 0
