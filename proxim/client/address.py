@@ -43,10 +43,15 @@ def _reason(error: BaseException) -> str:
 
 
 class Address:
-    """The parts of a node's URL. Raises ``ConnectionLost`` if it is not such a URL."""
+    """The parts of a node's ``url``. Raises ``ConnectionLost`` if it is not such a URL.
 
-    def __init__(self, node_url: str, ssl_context: ssl.SSLContext | None) -> None:
-        self._url = node_url
+    ``is_gone`` says that no node will ever answer there again.
+    """
+
+    is_gone = False
+
+    def __init__(self, node_url: str, ssl_context: ssl.SSLContext | None = None) -> None:
+        self.url = node_url
         self._ssl_context = ssl_context
         try:
             parts = urlsplit(node_url.rstrip("/"))
@@ -94,7 +99,7 @@ class Address:
             why = _reason(error)
         except trio.TooSlowError:
             why = f"no answer within {CONNECT_TIME:g} seconds"
-        raise ConnectionLost(f"{self._url} cannot be reached: {why}", unreached=self._url)
+        raise ConnectionLost(f"{self.url} cannot be reached: {why}", unreached=self.url)
 
     async def open_websocket(
         self, stream: Stream, nursery: trio.Nursery, ended: trio.Event
@@ -126,14 +131,14 @@ class Address:
                 max_message_size=MAX_REPLY_BYTES,
             )
         hint = "" if self._secure else "; perhaps it needs https"
-        raise ConnectionLost(f"{self._url} does not answer like a node{hint}")
+        raise ConnectionLost(f"{self.url} does not answer like a node{hint}")
 
     def reason(self, group: BaseExceptionGroup[BaseException]) -> BaseException:
         """Return why a connection was lost; of several errors, one with a close code."""
         found = list(leaves(group))
         for leaf in found:
             if isinstance(leaf, ConnectionRejected):
-                return ConnectionLost(f"{self._url} answers HTTP {leaf.status_code}")
+                return ConnectionLost(f"{self.url} answers HTTP {leaf.status_code}")
         lost = [leaf for leaf in found if isinstance(leaf, ConnectionLost)]
         if len(lost) == len(found):
             return max(lost, key=lambda leaf: leaf.close_code or 0)
@@ -143,9 +148,9 @@ class Address:
         why = error.verify_message
         if error.verify_code in UNKNOWN_AUTHORITY:
             why += "; SSL_CERT_FILE can name the file of its authority"
-        return ConnectionLost(f"the certificate of {self._url} is not valid: {why}")
+        return ConnectionLost(f"the certificate of {self.url} is not valid: {why}")
 
     def _not_a_node(self) -> ConnectionLost:
         return ConnectionLost(
-            f"{quote(self._url)} is not the URL of a node, such as http://127.0.0.1:8765"
+            f"{quote(self.url)} is not the URL of a node, such as http://127.0.0.1:8765"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -54,15 +53,14 @@ class NodeConnection(BaseConnection):
 
     def __init__(
         self,
-        node_url: str,
-        ssl_context: ssl.SSLContext | None,
+        address: Address,
         *,
         introduce: Callable[[], Awaitable[None]],
         on_message: Callable[[wire.NodeMessage], None],
         on_failure: Callable[[ProximError], None],
     ) -> None:
         super().__init__(IceRefresher())
-        self._address = Address(node_url, ssl_context)
+        self._address = address
         self._introduce = introduce
         self._on_message = on_message
         self._on_failure = on_failure
@@ -221,7 +219,7 @@ class NodeConnection(BaseConnection):
                 except ProximError as error:
                     if not self._ever_introduced and not self._may_retry(error):
                         raise
-                    if not _is_temporary(error):
+                    if self._address.is_gone or not _is_temporary(error):
                         self._failure = error
                         self._changed.unpark_all()
                         self._on_failure(error)

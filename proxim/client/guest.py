@@ -13,6 +13,7 @@ import trio
 from msgspec import UNSET, UnsetType
 
 from proxim import clock
+from proxim.client.address import Address
 from proxim.client.connection import CANCEL, NodeConnection
 from proxim.client.notices import Notice
 from proxim.client.session import ClientSession
@@ -69,8 +70,7 @@ class Guest(ClientSession):
         keeper: GrantKeeper | None = None,
     ) -> None:
         connection = NodeConnection(
-            node_url,
-            ssl_context,
+            Address(node_url, ssl_context),
             introduce=self._introduce,
             on_message=self._handle,
             on_failure=self._finish,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import AsyncIterator, MutableMapping
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import UNSET, structs
 
+from proxim.client.address import Address
 from proxim.client.connection import NodeConnection
 from proxim.client.device_host import DeviceHost
 from proxim.client.host_session import TOO_OLD_FOR_PAGES, HostSession
@@ -48,9 +48,8 @@ class Host(DeviceHost):
 
     def __init__(
         self,
-        node_url: str,
+        address: Address,
         registration: wire.Register,
-        ssl_context: ssl.SSLContext | None,
         *,
         name: str,
         seals: MutableMapping[str, str],
@@ -58,7 +57,7 @@ class Host(DeviceHost):
     ) -> None:
         super().__init__(devices)
         self.uuid = registration.uuid
-        self._node_url = node_url
+        self._node_url = address.url
         self._name = name
         self._seals = seals
         self.key = registration.key
@@ -71,8 +70,7 @@ class Host(DeviceHost):
         self._registration = registration
         self._seats = registration.seats
         self._connection = NodeConnection(
-            node_url,
-            ssl_context,
+            address,
             introduce=self._register,
             on_message=self._handle,
             on_failure=self._finish_all,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, MutableMapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from proxim.client.address import Address
 from proxim.client.host import Host
 from proxim.client.names import checked_name, computer_name
 from proxim.event_loop import opening, require_trio
@@ -54,10 +56,24 @@ async def open_host(
         access_token=access_token,
         seats=None if seats is None else list(seats),
     )
+    address = Address(node_url, ssl_context)
+    async with registered(address, registration, name=name, seals=seals, devices=devices) as host:
+        yield host
+
+
+@asynccontextmanager
+async def registered(
+    address: Address,
+    registration: wire.Register,
+    *,
+    name: str | None,
+    seals: MutableMapping[str, str] | None,
+    devices: DeviceStore | None,
+) -> AsyncIterator[Host]:
+    """Be a host at ``address`` inside the ``async with`` block: see ``open_host``."""
     host = Host(
-        node_url,
+        address,
         registration,
-        ssl_context,
         name=computer_name() if name is None else checked_name(name),
         seals={} if seals is None else seals,
         devices=devices,
