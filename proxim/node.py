@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import trio
 
@@ -21,9 +21,7 @@ from proxim.actors.router import Router
 from proxim.actors.supervisor import Observer, Supervisor
 from proxim.backends import redis, sqlite
 from proxim.client.base_connection import draw_qr
-from proxim.client.host_session import HostSession
-from proxim.client.kinds import SessionKind
-from proxim.embed.decision import Decide, check
+from proxim.embed.application import Application
 from proxim.embed.events import EventReader, Events
 from proxim.embed.host import LocalHost
 from proxim.event_loop import AsyncWith, require_trio
@@ -42,7 +40,6 @@ from proxim.net.tls import load_certificate
 from proxim.portal.futures import in_own_thread
 from proxim.protocol import codec
 from proxim.protocol.errors import ConnectionLost, InvalidSetting
-from proxim.protocol.fields import Confirm
 from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code, split_endpoint, warn
 from proxim.version import __version__
@@ -61,7 +58,7 @@ class Parts(NamedTuple):
     listener: Listener
 
 
-class Node(AsyncWith, instead="proxim.run_in_thread"):
+class Node(Application, AsyncWith, instead="proxim.run_in_thread"):
     """Runs a signaling node, of which it puts the parts together.
 
     Made of ``Settings``, or of single settings by their names, as in ``Node(port=0)``. It runs
@@ -218,38 +215,10 @@ class Node(AsyncWith, instead="proxim.run_in_thread"):
         """
         return self._events.read()
 
-    async def open_session(
-        self,
-        session_type: SessionKind = "one_time",
-        *,
-        ttl: float | None = None,
-        token_hash: str | None = None,
-        qr: Literal["svg"] | None = None,
-        confirm: Confirm = "none",
-        join_url: str | None = None,
-        sealed: bool = False,
-        host_name: str | None = None,
-        decide: Decide | None = None,
-    ) -> HostSession:
-        """Be the host of a new session, in this process. ``ttl`` in seconds is for temporary ones.
-
-        With ``confirm="code"`` the guest shows a code of three digits, and an approval needs it.
-        So it does with ``sealed``, and the node has nothing that it could read or forge. The link
-        leads to ``join_url``, a page of your own. The guest sees ``host_name``.
-
-        ``decide`` is called when a guest asks to pair: a coroutine function, or a plain one, which
-        gets a thread of its own and may wait for a person. Only ``True`` approves, or with
-        a code only the code as a ``str``. Without ``decide``, await ``session.prompt()``.
-
-        Raises ``ConnectionLost`` while the node does not run, ``LimitReached`` when there are too
-        many sessions, ``BadMessage`` for an unusable type or ``ttl``, ``TypeError``.
-        """
-        check(decide)
+    def _local_host(self) -> LocalHost:
         if self._parts is None or self._stop.is_set() or self.leaving:
             raise ConnectionLost("the node does not run")
-        open_kind = partial(self._parts.host.open, session_type, ttl=ttl, token_hash=token_hash)
-        open_at = partial(open_kind, qr=qr, confirm=confirm, join_url=join_url)
-        return await open_at(sealed=sealed, host_name=host_name, decide=decide)
+        return self._parts.host
 
     def _make_backend(self, supervisor: Supervisor) -> Backend:
         settings = self.settings
