@@ -286,7 +286,8 @@ def compose(node: Node, url: str, tls: ssl.SSLContext | None) -> Parts:
         stats=node.net_stats,
         tls=tls,
     )
-    return Parts(LocalHost(router, node.limits, settings.access_token, page), site, listener)
+    host = LocalHost(router, node.limits, settings.access_token, page, listener.plug)
+    return Parts(host, site, listener)
 
 
 async def serve(

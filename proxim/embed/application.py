@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import MutableMapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from proxim.client.host import Host
 from proxim.client.host_session import HostSession
 from proxim.client.kinds import SessionKind
 from proxim.embed.decision import Decide, check
-from proxim.embed.host import LocalHost
+from proxim.embed.host import UUID, LocalHost
 from proxim.protocol.fields import Confirm
+
+if TYPE_CHECKING:
+    from proxim.devices.store import DeviceStore
 
 
 class Application(ABC):
@@ -50,3 +56,24 @@ class Application(ABC):
         open_kind = partial(self._local_host().open, session_type, ttl=ttl, token_hash=token_hash)
         open_at = partial(open_kind, qr=qr, confirm=confirm, join_url=join_url)
         return await open_at(sealed=sealed, host_name=host_name, decide=decide)
+
+    def open_host(
+        self,
+        *,
+        uuid: str = UUID,
+        key: str | None = None,
+        name: str | None = None,
+        seals: MutableMapping[str, str] | None = None,
+        devices: DeviceStore | None = None,
+    ) -> AbstractAsyncContextManager[Host]:
+        """Be a host in this process, with devices that come again: see ``proxim.open_host``.
+
+        Use it in an ``async with`` block, which ends before the node does. ``devices`` keeps the
+        known devices; give the node a ``port`` of its own, since they come to its address again.
+        A node with a store, or in a cluster, remembers its sessions: give it the same ``uuid`` and
+        ``key`` each time.
+
+        Raises ``ConnectionLost`` while the node does not run, and what ``proxim.open_host`` raises.
+        """
+        host = self._local_host()
+        return host.open_host(uuid=uuid, key=key, name=name, seals=seals, devices=devices)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakValueDictionary
 
 import trio
+from msgspec import structs
 
 from proxim.actors.router import Router
+from proxim.client.host import Host
 from proxim.client.host_session import HostSession
+from proxim.client.hosts import registered
 from proxim.client.ice import IceRefresher
 from proxim.client.kinds import SessionKind, checked_kind
 from proxim.client.names import computer_name
+from proxim.embed.address import LocalAddress, Plug
 from proxim.embed.connection import LocalConnection
 from proxim.embed.decision import Decide, answer
+from proxim.event_loop import opening
 from proxim.net.limits import Limits
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import UnknownSession
@@ -23,6 +28,7 @@ from proxim.protocol.fields import Confirm
 
 if TYPE_CHECKING:
     from proxim.client.sealed_host import NewSecret
+    from proxim.devices.store import DeviceStore
 
 UUID = "in-process"
 """The uuid of the application's sessions. Their key is random, and known to the node alone."""
@@ -34,8 +40,16 @@ class LocalHost:
     The links of sealed sessions lead to ``page``.
     """
 
-    def __init__(self, router: Router, limits: Limits, access_token: str | None, page: str) -> None:
+    def __init__(
+        self,
+        router: Router,
+        limits: Limits,
+        access_token: str | None,
+        page: str,
+        plug: Plug,
+    ) -> None:
         self._page = page
+        self._address = LocalAddress(plug)
         self._router = router
         self._limits = limits
         key = secrets.token_urlsafe(32)
@@ -74,6 +88,22 @@ class LocalHost:
             self._nursery.start_soon(answer, session, decide)
         return session
 
+    @opening("proxim.run_in_thread")
+    async def open_host(
+        self,
+        *,
+        uuid: str,
+        key: str | None,
+        name: str | None,
+        seals: MutableMapping[str, str] | None,
+        devices: DeviceStore | None,
+    ) -> AsyncIterator[Host]:
+        """Open a host of the SDK, which has one connection for all its sessions."""
+        registration = structs.replace(self._register, uuid=uuid, key=key, seats=None)
+        opened = registered(self._address, registration, name=name, seals=seals, devices=devices)
+        async with opened as host:
+            yield host
+
     async def _open_sealed(self, plain: wire.CreateSession) -> HostSession:
         from proxim.client.sealed_host import HostProfile, open_sealed
 
@@ -104,6 +134,7 @@ class LocalHost:
 
     def close(self, code: int, reason: str) -> None:
         """Tell the sessions that have not ended that the node has stopped."""
+        self._address.is_gone = True
         for connection in list(self._connections.values()):
             connection.close(code, reason)
 

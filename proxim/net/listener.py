@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 import trio
@@ -153,17 +154,24 @@ class Listener:
         while self.connections:
             await self._ended.park()
 
-    async def serve(self, stream: trio.abc.Stream, peer: str | None = None) -> None:
+    def plug(self, connected: socket.socket) -> None:
+        """Serve a socket whose other end is in this process: without TLS and without an address."""
+        stream = TcpStream(connected, self._poller)
+        self._nursery.start_soon(partial(self.serve, stream, is_inside=True))
+
+    async def serve(
+        self, stream: trio.abc.Stream, peer: str | None = None, *, is_inside: bool = False
+    ) -> None:
         """Serve one connection to its end. Raises nothing, whatever the peer does.
 
-        ``peer`` is its IP address, if it has one.
+        ``peer`` is its IP address, if it has one. ``is_inside`` says that it needs no TLS.
         """
         slot = ConnectionSlot(self._router.limits)
         connection: SocketConnection | None = None
         try:
             if not self._access.is_proxy(peer):
                 slot.take(self._access.source(peer))
-            if self._tls is not None:
+            if self._tls is not None and not is_inside:
                 stream = await self._do_tls_handshake(stream, self._tls)
             connection = await self._handle_request(stream, peer, slot)
             if connection is not None:

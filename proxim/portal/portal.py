@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial, wraps
-from typing import Concatenate, Generic, NoReturn, ParamSpec, TypeVar
+from typing import Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import outcome
 import trio
@@ -120,6 +120,25 @@ class Portal:
             self._raise_gone()
         return wait(future)
 
+    def enter(self, open_manager: Callable[[], AbstractAsyncContextManager[T]]) -> Entered[T]:
+        """Start to enter an async context manager in Trio's thread."""
+        started: Future[T] = Future()
+        leave = trio.Event()
+
+        async def hold() -> None:
+            async with open_manager() as inner:
+                started.set_result(inner)
+                await leave.wait()
+
+        held = self.submit(hold)
+
+        def fail(done: Future[None]) -> None:
+            if not started.done():
+                started.set_exception(done.exception() or ConnectionLost(self._gone))
+
+        held.add_done_callback(fail)
+        return Entered(started, held, partial(self.soon, leave.set))
+
     def soon(self, function: Callable[[], object]) -> None:
         """Call a plain function soon in Trio's thread, if the thread still runs."""
         with suppress(trio.RunFinishedError):
@@ -146,6 +165,18 @@ class Portal:
 
     def _raise_gone(self) -> NoReturn:
         raise ConnectionLost(self._gone)
+
+
+class Entered(NamedTuple, Generic[T]):
+    """An async context manager that Trio's thread holds open until ``leave`` is called.
+
+    ``started`` is the future of what the manager returned. ``held`` is that of its end, with the
+    exception of the manager, or ``ConnectionLost`` if Trio has ended first.
+    """
+
+    started: Future[T]
+    held: Future[None]
+    leave: Callable[[], None]
 
 
 def wait(future: Future[T]) -> T:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from proxim.client.kinds import SessionKind
 from proxim.client.prompt import Prompt
 from proxim.embed.decision import Answer, check
 from proxim.embed.events import EventReader, NodeEvent
+from proxim.embed.host import UUID
 from proxim.node import Node
 from proxim.portal.application import CallIn
 from proxim.portal.portal import Portal, ThreadProxy
@@ -20,6 +21,10 @@ from proxim.protocol.messages import SessionInfo
 from proxim.settings import Settings, from_code
 from proxim.sync import HostSession
 from proxim.sync import Prompt as SyncPrompt
+from proxim.threads.host import HostOpening
+
+if TYPE_CHECKING:
+    from proxim.devices.store import DeviceStore
 
 Decide = Callable[[SyncPrompt], Answer | Awaitable[Answer]]
 """The application's decision on a prompt: ``True`` approves, or the code that the guest shows."""
@@ -117,6 +122,31 @@ class ThreadNode:
             decide=None if decide is None else self._wrap_question(decide),
         )
         return HostSession(self._portal, self._portal.call(open_session))
+
+    def open_host(
+        self,
+        *,
+        uuid: str = UUID,
+        key: str | None = None,
+        name: str | None = None,
+        seals: MutableMapping[str, str] | None = None,
+        devices: DeviceStore | None = None,
+    ) -> HostOpening:
+        """Be a host in this process, with devices that come again: see ``proxim.open_host``.
+
+        In a ``with`` block it is a ``proxim.sync.Host``, and in an ``async with`` block of asyncio
+        a ``proxim.aio.Host``. The block ends before the node does. ``devices`` keeps the known
+        devices; give the node a ``port`` of its own, since they come to its address again. A node
+        with a store, or in a cluster, remembers its sessions: give it the same ``uuid`` and ``key``
+        each time.
+
+        The block raises ``ConnectionLost`` if the node has stopped, and what ``proxim.open_host``
+        raises.
+        """
+        open_host = partial(
+            self._node.open_host, uuid=uuid, key=key, name=name, seals=seals, devices=devices
+        )
+        return HostOpening(self._portal, open_host)
 
     def _wrap_question(self, decide: Decide) -> Callable[[Prompt], Awaitable[Answer]]:
         application = self._portal.application

@@ -12,6 +12,7 @@ import pytest
 
 import proxim
 from tests.docs.test_docs import ROOT, blocks
+from tests.ports import reserved_port
 
 EXAMPLES = ROOT / "docs" / "examples"
 COUNTED = Path(__file__).with_name("counted.py")
@@ -185,6 +186,34 @@ def test_device_pairs_once_by_its_number_and_comes_again(node_process, tmp_path)
             assert_nothing_is_left(guest)
 
 
+def test_program_with_a_node_knows_a_device_again(tmp_path, monkeypatch):
+    grants = tmp_path / "grants.json"
+    with reserved_port() as port:
+        monkeypatch.setenv("PORT", str(port))
+        with (
+            example("embedded_devices.py", tmp_path) as host,
+            example("device_guest.py", grants, hear(host, r"http://\S+")) as guest,
+        ):
+            number = hear(guest, r"number: \d{3}$").split()[-1]
+            hear(host, "Which number")
+            say(host, number)
+            hear(guest, "knows this device")
+            hear(host, "Waiting for My phone")
+        with example("embedded_devices.py", tmp_path) as host:
+            hear(host, "Waiting for My phone")
+            with example("device_guest.py", grants) as guest:
+                hear(host, "My phone is here again")
+                say(host, "y")
+                assert hear(host, "guest: .*") == "guest: 'hello'"
+                assert_nothing_is_left(guest)
+            with example("device_guest.py", grants) as guest:
+                hear(host, "My phone is here again")
+                say(host, "f")
+                _, errors = guest.communicate(timeout=PATIENCE)
+                assert errors == "the session has ended: forgotten\n"
+            assert_nothing_is_left(host)
+
+
 def test_device_that_no_host_knows_says_so(tmp_path):
     with example("device_guest.py", tmp_path / "grants.json") as guest:
         _, errors = guest.communicate(timeout=PATIENCE)
@@ -202,7 +231,7 @@ def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
 def test_the_page_shows_the_programs_as_they_run():
     shown = {
         "devices": ["device_host.py", "device_guest.py"],
-        "embed": ["tk_photo.py", "tk_host.py"],
+        "embed": ["tk_photo.py", "tk_host.py", "embedded_devices.py"],
         "python": ["script_host.py", "script_guest.py", "asyncio_guest.py", "sealed_host.py"],
     }
     for page, names in shown.items():
@@ -224,7 +253,7 @@ def printed_by(program, folder):
 
 
 def test_the_programs_of_the_page_print_what_it_says(tmp_path):
-    _, _, in_thread, _, in_trio = blocks("docs/howto/embed.md", "python")
+    _, _, in_thread, _, in_trio, _ = blocks("docs/howto/embed.md", "python")
     where, link, nobody, over = printed_by(in_thread, tmp_path).splitlines()
     assert link.startswith(f"The guest opens {where.removeprefix('The node is at ')}/join#")
     assert (nobody, over) == ("Nobody has asked", "Over: the session has ended: shutdown")
