@@ -103,6 +103,7 @@ HOST_SESSION = {
     "qr_svg",
     "confirm",
     "decide",
+    "links",
     "prompt",
     "renew",
 }
@@ -114,11 +115,11 @@ DEVICES = {"visit", "visits", "devices", "forget", "forget_all", "rename"}
 @pytest.mark.parametrize(
     ("type_", "names"),
     [
-        (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at"}),
+        (proxim.HostSession, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "link_after"}),
         (proxim.Guest, {*SESSION, *TRIO, *GUEST, "expires_at", "reachable"}),
-        (proxim.Prompt, {*PROMPT, "expires_at"}),
+        (proxim.Prompt, {*PROMPT, "expires_at", "is_over"}),
         (proxim.Host, {"create", "list", "close", "reachable", *DEVICES}),
-        (proxim.Visit, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "device"}),
+        (proxim.Visit, {*SESSION, *TRIO, *HOST_SESSION, "lapses_at", "link_after", "device"}),
         *(
             each
             for module in (proxim.aio, proxim.sync)
