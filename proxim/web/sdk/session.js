@@ -1,9 +1,9 @@
 // One side of a session.
 
 import { Deferred } from "./deferred.js";
-import { EARLY } from "./early-messages.js";
+import { EarlyChannels } from "./early-channels.js";
 import { ProximError, sessionEnded, wireError } from "./errors.js";
-import { beforeListening, emit } from "./events.js";
+import { emit } from "./events.js";
 import { IceClock } from "./ice-clock.js";
 import { pathOf } from "./path.js";
 import { PeerConnection } from "./peer-connection.js";
@@ -70,8 +70,7 @@ export class Session extends EventTarget {
   #peerOnline = false;
   /** @type {RTCDataChannel | null} The open channel. */
   #channel = null;
-  /** @type {RTCDataChannel[] | null} Channels that came before the first listener; null after it. */
-  #channels = [];
+  #channels = new EarlyChannels(this);
   #isUnreachable = false;
   /** @type {PeerConnection | null} */
   #peerConnection = null;
@@ -104,7 +103,6 @@ export class Session extends EventTarget {
     this.over = null;
     this.#role = role;
     this.#rtc = rtc;
-    beforeListening(this, "channel", () => this.#announceChannels());
   }
 
   /** Resolves once a person has approved the guest. Rejects with the reason if that does not happen. */
@@ -325,17 +323,7 @@ export class Session extends EventTarget {
 
   /** @internal @param {RTCDataChannel} channel */
   _addChannel(channel) {
-    if (!this.#channels) emit(this, "channel", { channel });
-    else if (this.#channels.length < EARLY.channels) this.#channels.push(channel);
-    else channel.close();
-  }
-
-  /** Emit the channels that came before the first listener, after the page's current task. */
-  async #announceChannels() {
-    if (this.#channels?.length) await null;
-    const channels = this.#channels ?? [];
-    this.#channels = null;
-    for (const channel of channels) emit(this, "channel", { channel });
+    this.#channels.add(channel);
   }
 
   /** @param {any} signal */
