@@ -158,7 +158,7 @@ export class Session extends EventTarget {
     onerror: ((event: Event & {
         error: ProximError;
     }) => unknown) | null;
-    /** The session's id. */
+    /** The session's id; that of a host's session changes when the session is opened again. */
     id: string;
     /** Whether it is sealed: the node can neither read nor forge the names, the decision and the signals. */
     sealed: boolean;
@@ -270,6 +270,11 @@ export interface HostSessionEventMap extends SessionEventMap {
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
  * link.
+ *
+ * A node that is restarted forgets its sessions. This page then opens a persistent or temporary one again, unless it has
+ * a `tokenHash`. A sealed session goes on with its guest. One that is not sealed is pending again, with another `id` and
+ * a new link, until the same `expiresAt`. `presence` says that the guest is gone, and then `link` that there is a new link.
+ * `approved` and `connected` are new promises.
  */
 export class HostSession extends Session {
     protected constructor();
@@ -280,7 +285,7 @@ export class HostSession extends Session {
      * person scanned twice, perhaps somebody else has seen the code.
      * @type {((event: Event) => unknown) | null} */
     oncontested: ((event: Event) => unknown) | null;
-    /** `link`: there is a new link.
+    /** `link`: there is a new link, by `renew`, or because a restart of the node has made the session `pending` again.
      * @type {((event: Event) => unknown) | null} */
     onlink: ((event: Event) => unknown) | null;
     /** @type {string | null} The link that a guest opens. */

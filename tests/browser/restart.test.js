@@ -1,10 +1,12 @@
-// A node that is killed and keeps nothing on disk: sealed connections go on under the same ids.
+// A node that is killed and keeps nothing on disk: sealed connections go on under the same ids, others wait for a new guest.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { acquaintances } from "./lib/acquainted.js";
 import { world } from "./lib/world.js";
 
 const here = world();
+const { guest, host } = acquaintances(here);
 
 /** Record what happens to the sessions and the data channels of a page, across all of its modules. */
 function watch() {
@@ -119,4 +121,70 @@ test("a code that a device has used gives way to another after the node was kill
   await phone.sees("The connection has ended");
   await desk.hasCode();
   assert.notEqual(await desk.link(), link);
+});
+
+test("a session that is not sealed is opened again by the SDK, and another guest connects", async () => {
+  for (const options of [{ type: "persistent" }, { type: "temporary", ttl: 600, confirm: "code" }]) {
+    const desk = await host();
+    /** Pair a guest by the link that there is, and let both speak over the channel. */
+    const pairs = async () => {
+      const phone = await guest();
+      await phone.does(async (link) => {
+        const guest = (globalThis.guest = new globalThis.sdk.Guest(link, { name: "Phone", nodeUrl: location.origin }));
+        await guest.ask();
+      }, await desk.does(() => globalThis.session.link));
+      const code = await phone.does(() => globalThis.guest.code ?? undefined);
+      await desk.does(async (code) => {
+        const { session } = globalThis;
+        await (await globalThis.until(() => session.prompt)).approve(code);
+        globalThis.channel = await session.connected;
+        globalThis.channel.onmessage = ({ data }) => globalThis.heard.push(data);
+        globalThis.channel.send("hello phone");
+      }, code);
+      await phone.does(async () => {
+        const channel = await globalThis.guest.connected;
+        channel.onmessage = ({ data }) => globalThis.heard.push(data);
+        channel.send("hello desk");
+      });
+      await desk.hears("hello desk");
+      await phone.hears("hello phone");
+      return phone;
+    };
+    await desk.does(async (options) => {
+      const session = (globalThis.session = await globalThis.host.open(options));
+      globalThis.told = [];
+      for (const type of ["presence", "disconnected", "link", "over"]) session.addEventListener(type, () => globalThis.told.push(type));
+    }, options);
+    for (let count = 0; count < 2; count += 1) {
+      const phone = await pairs();
+      const before = await desk.does(() => {
+        globalThis.told.length = 0;
+        const { id, link, expiresAt } = globalThis.session;
+        return { id, link, expiresAt };
+      });
+      await here.node.crash();
+      assert.equal(await phone.ends(), "lost");
+      await desk.does((link) => globalThis.until(() => globalThis.session.link !== link), before.link);
+      const after = await desk.does(() => {
+        const { session, told, channel, host } = globalThis;
+        const { id, link, expiresAt, status } = session;
+        return { id, link, expiresAt, status, told, channel: channel.readyState, ids: [...host.sessions.keys()] };
+      });
+      assert.deepEqual([after.status, after.channel, after.ids], ["pending", "closed", [after.id]]);
+      assert.notEqual(after.id, before.id);
+      assert.ok(Math.abs((after.expiresAt ?? 0) - (before.expiresAt ?? 0)) < 1_000);
+      // The guest's page may have closed the channel before the host is back.
+      assert.deepEqual(after.told.filter((type) => type !== "disconnected"), ["presence", "link"]);
+      // A photo of the earlier code is worth nothing.
+      const thief = await guest();
+      const code = await thief.does(async (link) => {
+        const guest = new globalThis.sdk.Guest(link, { nodeUrl: location.origin });
+        return guest.ask().then(() => "asked", (error) => error.code);
+      }, before.link);
+      assert.equal(code, "unknown_session");
+    }
+    await pairs();
+    await desk.does(() => globalThis.session.close());
+    assert.deepEqual(await desk.does(() => globalThis.session.over.reason), "closed");
+  }
 });

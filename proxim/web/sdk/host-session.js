@@ -4,6 +4,7 @@ import { asDate, momentIn } from "./clock.js";
 import { ProximError, tampered } from "./errors.js";
 import { dispatch, emit } from "./events.js";
 import { isSealed, pageAddress } from "./link.js";
+import { PlainOrigin, linkRequest } from "./plain-origin.js";
 import { Prompt } from "./prompt.js";
 import { Session } from "./session.js";
 import { Visit } from "./visit.js";
@@ -16,6 +17,11 @@ import { Visit } from "./visit.js";
 /**
  * A session of this host. It has a `link`, `qr` and `lapsesAt` if this page opened it or renewed its
  * link.
+ *
+ * A node that is restarted forgets its sessions. This page then opens a persistent or temporary one again, unless it has
+ * a `tokenHash`. A sealed session goes on with its guest. One that is not sealed is pending again, with another `id` and
+ * a new link, until the same `expiresAt`. `presence` says that the guest is gone, and then `link` that there is a new link.
+ * `approved` and `connected` are new promises.
  */
 export class HostSession extends Session {
   /** `prompt` (a `Prompt`): a guest asks to pair.
@@ -25,13 +31,11 @@ export class HostSession extends Session {
    * person scanned twice, perhaps somebody else has seen the code.
    * @type {((event: Event) => unknown) | null} */
   oncontested = null;
-  /** `link`: there is a new link.
+  /** `link`: there is a new link, by `renew`, or because a restart of the node has made the session `pending` again.
    * @type {((event: Event) => unknown) | null} */
   onlink = null;
 
   #host;
-  /** @type {string | URL | undefined} Where new links lead. */
-  #joinUrl;
   #lapsesAt = -Infinity;
   #createdAt;
   #expiresAt;
@@ -41,6 +45,8 @@ export class HostSession extends Session {
   /** Counts the prompts and their ends: to open a request takes a moment. */
   #round = 0;
   #visit;
+  /** @internal */
+  _origin = new PlainOrigin();
 
   /**
    * @internal @param {Host} host @param {any} info @param {boolean} rtc @param {HostSecret | null} secret
@@ -100,12 +106,24 @@ export class HostSession extends Session {
    * @throws {ProximError} `not_allowed` once a guest has asked, `not_supported` if the node does not know
    *   `joinUrl`.
    */
-  async renew({ tokenHash, joinUrl = tokenHash ? undefined : this.#joinUrl } = {}) {
+  async renew({ tokenHash, joinUrl = tokenHash ? undefined : this._origin.joinUrl } = {}) {
     if (this.#secret) return this.#renewSealed(this.#secret, tokenHash, joinUrl);
     if (joinUrl) await this._getConnection().needFeature("join_url");
     const request = { type: "renew_link", session_id: this.id, ...linkRequest(tokenHash, joinUrl) };
     await this._getConnection().request("link_renewed", request);
-    if (joinUrl) this.#joinUrl = joinUrl;
+    if (joinUrl) this._origin.joinUrl = joinUrl;
+    this._origin.hasOwnToken = Boolean(tokenHash);
+  }
+
+  /** End the session. It may have ended already. */
+  async close() {
+    // A session that the node has forgotten in the meantime is not opened again.
+    this._origin.isClosing = true;
+    try {
+      await super.close();
+    } finally {
+      this._origin.isClosing = false;
+    }
   }
 
   /** @param {HostSecret} secret @param {string | undefined} tokenHash @param {string | URL | undefined} joinUrl */
@@ -118,11 +136,6 @@ export class HostSession extends Session {
       secret.page = page;
       secret.renewed(keys);
     });
-  }
-
-  /** @internal @param {string | URL} [joinUrl] */
-  _setJoinUrl(joinUrl) {
-    this.#joinUrl = joinUrl;
   }
 
   /** @internal */
@@ -265,6 +278,7 @@ export class HostSession extends Session {
   /** @internal @param {SessionInfo} info */
   _update(info) {
     const known = this.#secret?.back.isReopened ? this.deviceInfo : null;
+    this._origin.boot = this._getConnection().boot;
     super._update({ ...info, device_info: this.#named(info.device_info) ?? known });
     if (!this.over) this._setPeerOnline(info.guest_online);
   }
@@ -276,6 +290,12 @@ export class HostSession extends Session {
     this._setPeerOnline(false);
     // Perhaps the guest has the approval, although the node has not confirmed it.
     if (this.#secret?.isApproved && !this._signals) this.#awaitReturn(this.#secret);
+  }
+
+  /** @internal @param {string} id */
+  _startOver(id) {
+    this.contested = false;
+    super._startOver(id);
   }
 
   /** @internal */
@@ -320,12 +340,3 @@ export class HostSession extends Session {
     this.#host._sessionOver(this);
   }
 }
-
-/**
- * Return the fields of a request for a link.
- * @param {string} [tokenHash] @param {string | URL} [joinUrl]
- */
-export const linkRequest = (tokenHash, joinUrl) => ({
-  ...(tokenHash ? { token_hash: tokenHash } : { qr: "svg" }),
-  ...(joinUrl ? { join_url: pageAddress(joinUrl) } : {}),
-});

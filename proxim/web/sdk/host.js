@@ -7,9 +7,10 @@ import { connectionLost, sessionEnded } from "./errors.js";
 import { emit } from "./events.js";
 import { HostDevices, localDevices } from "./host-devices.js";
 import { HostSecrets } from "./host-secrets.js";
-import { HostSession, linkRequest } from "./host-session.js";
+import { HostSession } from "./host-session.js";
 import { linkPage, nodeAddress } from "./link.js";
 import { sealedOpening } from "./opening.js";
+import { linkRequest } from "./plain-origin.js";
 import { Reopening } from "./reopening.js";
 import { storage } from "./storage.js";
 
@@ -136,7 +137,7 @@ export class Host extends EventTarget {
       host_name: hostName,
       ...linkRequest(tokenHash, joinUrl),
     });
-    session._setJoinUrl(joinUrl);
+    Object.assign(session._origin, { joinUrl, hostName, hasOwnToken: Boolean(tokenHash) });
     return session;
   }
 
@@ -162,6 +163,14 @@ export class Host extends EventTarget {
     if (this.sessions.has(id) || this.#secrets.has(id)) {
       throw connectionLost("the node gave a new session the id of an earlier one");
     }
+  }
+
+  /** The node has opened a session again. @internal @param {HostSession} session @param {string} id The new one. */
+  _startOver(session, id) {
+    this.#checkNew(id);
+    this.sessions.delete(session.id);
+    session._startOver(id);
+    this.sessions.set(id, session);
   }
 
   /** Return where the links of sealed sessions lead if the host does not say so. @internal */
@@ -266,8 +275,7 @@ export class Host extends EventTarget {
     const isMine = (/** @type {string} */ id) => this.sessions.has(id) || !seats || seats.includes(id);
     const isMissing = (/** @type {string} */ id) => !known.has(id) && isMine(id);
     const lost = features.includes("nonce") ? this.#secrets.forgotten(boot, isMissing) : [];
-    this.#reopening.secrets = lost;
-    const forgotten = lost.map(({ id }) => id);
+    const forgotten = this.#reopening.begin(lost, [...this.sessions.values()].filter(({ id }) => !known.has(id)));
     for (const [id, session] of [...this.sessions]) {
       if (forgotten.includes(id)) session._forgotten();
       else if (!known.has(id)) session._end(sessionEnded("expired", "lost", id));

@@ -32,6 +32,13 @@ export class IceClock {
     this.#refreshAfter(ttl * 1000 * ICE.age);
   }
 
+  /** There are no servers any more. */
+  reset() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#expiry = { moment: Infinity, date: Infinity };
+  }
+
   stop() {
     this.#isStopped = true;
     clearTimeout(this.#timer);

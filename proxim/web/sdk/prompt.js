@@ -13,12 +13,14 @@ export const CODE = /^[1-9][0-9]{2}$/;
 /** A guest asks to pair. Its name and id are unverified claims. */
 export class Prompt extends Event {
   #expiresAt;
+  #sessionId;
 
   /** @internal @param {HostSession} session @param {Message} message */
   constructor(session, message) {
     super("prompt");
     /** The session that the guest asks for. */
     this.session = session;
+    this.#sessionId = session.id;
     /** @type {DeviceInfo} The guest's claim who it is. */
     this.deviceInfo = message.device_info;
     /**
@@ -55,6 +57,7 @@ export class Prompt extends Event {
    *   node or this browser remembers no more; the prompt stays.
    */
   async approve(code, { remember } = {}) {
+    this.#check();
     const { id, confirm } = this.session;
     if (confirm === "code" && !CODE.test(code ?? "")) {
       throw new ProximError("code_required", "the number that the guest shows is missing", { sessionId: id });
@@ -74,12 +77,21 @@ export class Prompt extends Event {
    * @throws {ProximError} `already_decided` if it is too late.
    */
   async approveUnchecked() {
+    this.#check();
     await this.session._decide(true);
   }
 
   /** Decline the guest; the session ends. */
   async decline() {
+    this.#check();
     addDenial(this.device?.id);
     await this.session._decide(false);
+  }
+
+  /** Throw if the session waits for another guest than this one, after a restart of the node. */
+  #check() {
+    if (this.session.id === this.#sessionId) return;
+    const why = "the node was restarted, and has forgotten this request";
+    throw new ProximError("already_decided", why, { sessionId: this.#sessionId });
   }
 }

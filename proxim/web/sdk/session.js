@@ -85,7 +85,7 @@ export class Session extends EventTarget {
    */
   constructor(id, role, rtc, sealed) {
     super();
-    /** The session's id. */
+    /** The session's id; that of a host's session changes when the session is opened again. */
     this.id = id;
     /** Whether it is sealed: the node can neither read nor forge the names, the decision and the signals. */
     this.sealed = sealed;
@@ -268,6 +268,17 @@ export class Session extends EventTarget {
     this.#approved.resolve();
     emit(this, "approved");
     if (this.#rtc) this.#peerConnection = new PeerConnection(this, this.#role);
+  }
+
+  /** Wait for a guest again, under another id: the guest of before was lost with the node. @internal @param {string} id */
+  _startOver(id) {
+    this.id = id;
+    this.#iceClock.reset();
+    this.#peerConnection?.close();
+    this.#peerConnection = this.iceServers = this.deviceInfo = null;
+    if (this.status === "approved") this.#approved = new Deferred();
+    this.status = "pending";
+    this._restarted();
   }
 
   /** @internal @param {ProximError} error */

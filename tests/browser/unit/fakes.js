@@ -28,10 +28,10 @@ export class FakeSocket {
   }
 
   /** Open the connection, and let the node send its welcome. */
-  async opens(maxBytes = 64 * 1024, features = ["confirm", "rotate", "join_url"]) {
+  async opens(maxBytes = 64 * 1024, features = ["confirm", "rotate", "join_url"], boot = undefined) {
     this.readyState = 1;
     this.onopen();
-    await this.hears({ type: "welcome", protocol: 1, max_message_bytes: maxBytes, features });
+    await this.hears({ type: "welcome", protocol: 1, max_message_bytes: maxBytes, features, boot });
   }
 
   /** Receive a message of the node. */
