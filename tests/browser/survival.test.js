@@ -136,7 +136,7 @@ test("without the network to the node the channel goes on, and both reconnect", 
   }
 });
 
-test("without the network to the node a person who ends the connection sees that it is about to end", async () => {
+test("without the network to the node the end of a connection parts the two devices at once", async () => {
   const wire = await Wire.to(here.node.port);
   try {
     const desk = await here.desk();
@@ -149,6 +149,11 @@ test("without the network to the node a person who ends the connection sees that
     await phone.isOffline();
     await phone.press("End connection");
     assert.ok(await phone.page.getByRole("button", { name: "Ending…" }).isDisabled());
+    await phone.sees("You ended the connection. Leave this page open");
+    assert.equal(await phone.page.getByRole("heading", { name: /^Connected to/ }).count(), 0);
+    // The two devices have parted, before the server knows.
+    await desk.sees("The other device is offline");
+    assert.ok(await desk.page.getByRole("button", { name: "Send" }).isDisabled());
     wire.mend();
     await phone.sees("You ended it.");
     // The reason may be lost with the keys of the earlier connection.
@@ -156,6 +161,33 @@ test("without the network to the node a person who ends the connection sees that
   } finally {
     wire.close();
   }
+});
+
+test("a page that is closed closes its channel, and can come back", async () => {
+  const context = await here.context({ viewport: { width: 1280, height: 1000 } });
+  await context.addInitScript(() => {
+    const createDataChannel = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (label) {
+      const channel = createDataChannel.call(this, label);
+      // Without a word of the other side, the connection is found to be broken first.
+      globalThis.noticed = new Promise((resolve) => {
+        channel.addEventListener("close", () => resolve("closed"));
+        this.addEventListener("connectionstatechange", () => this.connectionState === "disconnected" && resolve("broken"));
+      });
+      return channel;
+    };
+  });
+  const desk = await here.desk(context);
+  const phone = await here.phone(await desk.opens("persistent"));
+  await phone.asksAndWaits();
+  await desk.approves(phone);
+  await Promise.all([desk.isConnected(), phone.isConnected()]);
+  const page = await phone.page.context().newPage();
+  await phone.page.close({ runBeforeUnload: true });
+  assert.equal(await desk.page.evaluate(() => globalThis.noticed), "closed");
+  await desk.sees("The other device is offline");
+  await page.goto(`${here.node.url}/join`);
+  await desk.isConnected();
 });
 
 test("a second tab asks before it takes over, and the first one can take it back", async () => {

@@ -80,6 +80,9 @@ export function showReach(online) {
   reach.className = `pill ${online ? "on" : "off"}`;
 }
 
+/** Return whether the server is reached, as `showReach` has shown last. */
+export const isReached = () => byId("reach").classList.contains("on");
+
 /**
  * Show the time left, in words and by the bar beside them.
  * @param {Element} words @param {string} time @param {number} part Of the whole time, from 1 to 0.

@@ -1,7 +1,7 @@
 // The list of this host's sessions, and of those that ended.
 
 import { shown } from "./code.js";
-import { byId, copyOf, everyTick, say, secondsTo } from "./dom.js";
+import { byId, copyOf, everyTick, isReached, say, secondsTo } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration, roughly } from "./format.js";
 import { reasonWords } from "./problem.js";
@@ -53,7 +53,7 @@ export function addRow(session, open, end) {
     tag.className = `tag ${state === "connected" ? "good" : state === "prompt" ? "warn" : ""}`;
     say(age, text.age(roughly(-secondsTo(session.createdAt))));
     say(left, session.expiresAt ? text.left(duration(secondsTo(session.expiresAt))) : "");
-    dot(here, text.here, byId("reach").classList.contains("on"));
+    dot(here, text.here, isReached());
     dot(there, text.there, session.peerOnline || session.prompt !== null);
     there.hidden = !session.deviceInfo;
     say(show, session.status === "approved" ? text.open : session.prompt ? text.answer : text.showAgain);

@@ -203,6 +203,7 @@ export const text = {
   linking: "Connecting directly to the other device…",
   linkingAgain: "The connection was lost. Connecting again…",
   peerAway: "The other device is offline. It connects again when it comes back.",
+  parted: "You ended the connection. Leave this page open until the server can be reached, and has been told.",
   linkingSlow: "The devices have not reached each other yet. Trying again…",
   connectedTo: "Connected to",
   connectedToOther: "Connected to the other device",

@@ -2,7 +2,7 @@
 
 import { Guest } from "../proxim.js";
 import { chatPane } from "./chat.js";
-import { actionButton, byId, el, say } from "./dom.js";
+import { actionButton, byId, el, isReached, say } from "./dom.js";
 import { closeFor, endOf, endReason, hearEnd, isEnding, noteBegun } from "./end.js";
 import { filesPane } from "./files.js";
 import { Pace } from "./pace.js";
@@ -21,6 +21,8 @@ const MOST_AT_ONCE = 1_000;
 const MOST_A_SECOND = 50;
 /** Milliseconds without a channel after which chat messages go through the server. */
 const LATE_AFTER = 10_000;
+/** Milliseconds in which a server that is reached says that the connection has ended. */
+const END_TIME = 2_000;
 
 /**
  * Add the workbench of an approved session to the page. It is made before the devices are connected, so
@@ -31,6 +33,7 @@ export function workbench(session, role) {
   noteBegun(session);
   const pace = new Pace(MOST_AT_ONCE, MOST_A_SECOND);
   let isFlooded = false;
+  let isParted = false;
   /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
     if (isFlooded) return;
@@ -57,15 +60,24 @@ export function workbench(session, role) {
   const leaves = async () => {
     const texts = { title: text.leaveTitle, words: text.leaveMoving, yes: text.leaveYes, no: text.leaveNo };
     if (files.isMoving && !(await confirmed(texts, () => files.isMoving))) return;
-    // Without the server the end waits until it is back.
     leave.disabled = true;
     say(leave, text.leaving);
+    // Without the server, the devices part at once; the server hears of it when it is back.
+    const parting = setTimeout(() => part(true), isReached() ? END_TIME : 0);
     try {
       await closeFor(session, "left");
     } finally {
+      clearTimeout(parting);
+      part(false);
       leave.disabled = false;
       say(leave, text.leave);
     }
+  };
+  /** @param {boolean} hasParted Whether the person has ended the session, and the server does not know yet. */
+  const part = (hasParted) => {
+    isParted = hasParted;
+    if (isParted) session.pc?.close();
+    update();
   };
   const leave = actionButton(text.leave, () => leaves().catch(toastProblem(role)), "second");
   /** Remove the workbench, but ask first if that loses a file. */
@@ -123,7 +135,7 @@ export function workbench(session, role) {
   };
   const update = () => {
     const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
-    const isWaiting = !session.over && !connected && session.peerOnline;
+    const isWaiting = !session.over && !isParted && !connected && session.peerOnline;
     count(isWaiting);
     const isByServer = isWaiting && (gaveUp || isLate);
     const name = otherName();
@@ -134,13 +146,16 @@ export function workbench(session, role) {
     files.enable(connected, isByServer);
     // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
-    again.hidden = !stuck || session.over !== null || !session.peerOnline;
+    again.hidden = !stuck || isParted || session.over !== null || !session.peerOnline;
     say(words, isByServer ? (session.sealed ? text.byServerSealed : text.byServer)(noticeWords()) : noticeWords());
   };
+  /** Close the channel with the page: else the other device waits for seconds. @param {PageTransitionEvent} event */
+  const goes = ({ persisted }) => persisted || session.pc?.close();
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
     if (session.over?.code === "session_ended") return text.overNotice(reasonWords(endReason(session)));
     if (session.over) return problemText(role, session.over);
+    if (isParted) return text.parted;
     if (!session.peerOnline) return text.peerAway;
     if (stuck) return problemText(role, stuck);
     if (tries > 1) return text.linkingSlow;
@@ -152,8 +167,8 @@ export function workbench(session, role) {
     rtcstate: () => {},
     disconnected: () => chat.lose(isEnding(session)),
     rtc({ pc }) {
-      // After a flood, no new connection may start.
-      if (isFlooded) pc.close();
+      // After a flood, or its end, no new connection may start.
+      if (isFlooded || isParted) pc.close();
       tries += 1;
       stuck = null;
     },
@@ -180,6 +195,7 @@ export function workbench(session, role) {
       if (notice === "missed") chat.lose();
     },
     over() {
+      removeEventListener("pagehide", goes);
       leave.hidden = true;
       remove.hidden = false;
       element.classList.add("ended");
@@ -198,6 +214,7 @@ export function workbench(session, role) {
       update();
     });
   }
+  addEventListener("pagehide", goes);
   update();
   byId("benches").prepend(element);
   return {
