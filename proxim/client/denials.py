@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from proxim import clock
 
@@ -17,16 +18,29 @@ UNKNOWN = ""
 
 
 class Denials:
-    """Counts denials for each known device, and for all unknown ones together."""
+    """Counts the denials of requests by their marks.
+
+    The marks of a request are its session, which has one link, the key of its device, if it names
+    one, and ``UNKNOWN``, if the host does not know the device. A new link and a new key cost
+    nothing, so that only the last mark stops a stranger.
+    """
 
     def __init__(self) -> None:
-        self._times: dict[str, deque[float]] = {}
+        self._times: dict[str | bytes, deque[float]] = {}
 
-    def add(self, device_id: str) -> None:
-        """Count a denial of a known device, or of an ``UNKNOWN`` one."""
-        self._times.setdefault(device_id, deque(maxlen=MOST)).append(clock.now())
+    def add(self, marks: Iterable[str | bytes]) -> None:
+        """Count a denial of a request."""
+        now = clock.now()
+        for mark, times in list(self._times.items()):
+            if now - times[-1] >= WINDOW:
+                del self._times[mark]
+        for mark in marks:
+            self._times.setdefault(mark, deque(maxlen=MOST)).append(now)
 
-    def are_many(self, device_id: str) -> bool:
-        """Return whether a person has denied the device so often that it should ask silently."""
-        times = self._times.get(device_id, deque())
-        return len(times) == MOST and clock.now() - times[0] < WINDOW
+    def are_many(self, marks: Iterable[str | bytes]) -> bool:
+        """Return whether a person has denied one of the marks so often that to ask is silent."""
+        return any(
+            len(times) == MOST and clock.now() - times[0] < WINDOW
+            for mark in marks
+            if (times := self._times.get(mark)) is not None
+        )

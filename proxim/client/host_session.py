@@ -10,7 +10,7 @@ from msgspec import UNSET, structs
 
 from proxim import clock
 from proxim.client.base_connection import BaseConnection
-from proxim.client.denials import UNKNOWN, Denials
+from proxim.client.denials import Denials
 from proxim.client.linked_session import LinkedSession
 from proxim.client.notices import Notice
 from proxim.client.prompt import CODE, Prompt
@@ -55,6 +55,7 @@ class HostSession(LinkedSession):
     """
 
     _role = "host"
+    _is_known = False  # Whether the host knows the device that asks.
     _hears_first = False
     """Whether the host says nothing before it has heard its guest."""
 
@@ -66,7 +67,6 @@ class HostSession(LinkedSession):
         # Set by the host, if it can remember devices, and counts denials for all its sessions.
         self._get_known: Callable[[], KnownDevices] | None = None
         self._denials = Denials()
-        self._device_id = UNKNOWN
         if secret is not None:
             self.link = secret.link
         self._update(info)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxim import clock
+from proxim.client.denials import UNKNOWN
 from proxim.client.devices import FEATURES
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import AlreadyDecided
@@ -31,7 +32,8 @@ class Prompt:
         self.session_id = session.session_id
         self.device_info = message.device_info
         self._expires_at = clock.now() + message.expires_in
-        self.is_silent = session._denials.are_many(session._device_id)
+        self._marks = _marks_of(session)
+        self.is_silent = session._denials.are_many(self._marks)
 
     @property
     def expires_at(self) -> float:
@@ -77,7 +79,7 @@ class Prompt:
     async def decline(self) -> wire.PairResult:
         """Decline the guest, as a person does; the session ends."""
         self._check()
-        self.session._denials.add(self.session._device_id)
+        self.session._denials.add(self._marks)
         return await self.session.decide(approve=False)
 
     async def approve_unchecked(self) -> wire.PairResult:
@@ -93,3 +95,10 @@ class Prompt:
         """Raise ``AlreadyDecided`` if the session waits for another guest than this one."""
         if self.session.session_id != self.session_id:
             raise AlreadyDecided("the node was restarted, and has forgotten this request")
+
+
+def _marks_of(session: HostSession) -> set[str | bytes]:
+    """Return the marks under which a denial of the session's request counts."""
+    visitor = None if session._secret is None else session._secret.visitor
+    key = set() if visitor is None else {visitor.key}
+    return {session.session_id} | key | (set() if session._is_known else {UNKNOWN})

@@ -46,6 +46,7 @@ class Visit(HostSession):
     expired.
     """
 
+    _is_known = True
     # A copy of the device that only listens would not use its ticket, and not be found out.
     _hears_first = True
 
@@ -61,7 +62,6 @@ class Visit(HostSession):
         self.is_told = False  # Whether the program is told that the device was turned away.
         super().__init__(known.connection, info, secret)
         self.link = None  # It is the device's own.
-        self._device_id = info.session_id
         self._denials = known.denials
 
     @property

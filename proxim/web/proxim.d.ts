@@ -228,8 +228,8 @@ export class Prompt extends Event {
     /** @type {DeviceInfo} The guest's claim who it is. */
     deviceInfo: DeviceInfo;
     /**
-     * Whether a person has declined such requests twice in the last ten minutes: those of this known device, or of
-     * unknown ones. Show the prompt without a sound or a dialog then.
+     * Whether a person has declined such requests twice in the last ten minutes: those of this link, of this device's
+     * key, or of unknown devices, if this one is unknown. Show the prompt without a sound or a dialog then.
      */
     isSilent: boolean;
     /** @type {KnownDevice | null} The known device that asks. Its approval needs no number. */

@@ -212,6 +212,39 @@ test("the third request after two denials is silent, for each known device and f
   assert.deepEqual([known, unknown], [[false, false, true], [false, false, true]]);
 });
 
+test("a device that was declined twice is silent by another link with the same key, and another device is not", async () => {
+  const context = await here.context();
+  await context.addInitScript(() => {
+    const generateKey = crypto.subtle.generateKey.bind(crypto.subtle);
+    let made = null;
+    crypto.subtle.generateKey = (...args) => (made ??= generateKey(...args));
+  });
+  const [desk, phone] = [await host(), await guest(context)];
+  await desk.remembers(await phone.asks(await desk.opens()));
+  await phone.connects();
+  await theyPart(desk, phone);
+  const declined = () =>
+    desk.does(async () => {
+      const { prompt } = await globalThis.until(() => [...globalThis.host.sessions.values()].find(({ prompt }) => prompt));
+      await prompt.decline();
+      await globalThis.until(() => globalThis.host.sessions.size === 0);
+      return prompt.isSilent;
+    });
+  const told = [];
+  for (let count = 0; count < 2; count += 1) {
+    await phone.visits();
+    told.push(await declined());
+    await phone.ends();
+  }
+  await phone.asks(await desk.opens());
+  told.push(await declined());
+  await phone.ends();
+  const other = await guest();
+  await other.asks(await desk.opens());
+  told.push(await declined());
+  assert.deepEqual(told, [false, false, true, false]);
+});
+
 test("a visit ends with the time of its device, and a node may shorten that time", async () => {
   const { desk, phone } = await acquainted({ name: "My phone", days: 1 });
   await theyPart(desk, phone);

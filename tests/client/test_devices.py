@@ -8,7 +8,6 @@ import trio.testing
 from msgspec import structs
 
 from proxim.client import Notice, Remember, open_guest, open_host, open_visit
-from proxim.client.denials import UNKNOWN, Denials
 from proxim.client.granted import GrantKeeper
 from proxim.devices.store import DeviceFile, GrantFile
 from proxim.protocol import errors
@@ -693,38 +692,3 @@ async def test_store_that_is_broken_at_the_start_is_an_error(pair, tmp_path):
     with pytest.raises(errors.InvalidSetting, match="known devices"):
         async with pair.host(devices=DeviceFile(path)):
             pass
-
-
-# -- fatigue ---------------------------------------------------------------------------------
-
-
-async def test_prompts_are_silent_after_two_denials(pair):
-    async with pair.host() as host:
-        await pair.remember(host)
-        for number in range(3):
-            session = await host.create("persistent", sealed=True)
-            async with open_guest(session.link, name="Phone"):
-                prompt = await session.prompt()
-                assert prompt.is_silent is (number == 2)
-                await prompt.decline()
-        for number in range(3):
-            async with pair.visit() as guest:
-                prompt = await (await next_visit(host)).prompt()
-                assert prompt.is_silent is (number == 2)
-                await prompt.decline()
-                await end(guest)
-            await is_waiting(host)
-
-
-def test_denials_are_forgotten_after_ten_minutes(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("proxim.client.denials.clock.now", lambda: now[0])
-    denials = Denials()
-    denials.add("a")
-    assert not denials.are_many("a")
-    now[0] += 500
-    denials.add("a")
-    assert denials.are_many("a")
-    assert not denials.are_many(UNKNOWN)
-    now[0] += 101
-    assert not denials.are_many("a")

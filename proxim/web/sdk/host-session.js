@@ -1,6 +1,7 @@
 // The host's side of one session.
 
 import { asDate, momentIn } from "./clock.js";
+import { UNKNOWN } from "./denials.js";
 import { ProximError, tampered } from "./errors.js";
 import { dispatch, emit } from "./events.js";
 import { isSealed, pageAddress } from "./link.js";
@@ -146,6 +147,12 @@ export class HostSession extends Session {
   /** Whether the device that asks can be remembered. @internal */
   get _canRemember() {
     return this.#visit.visitor !== null && this.device === null && this.#host._devices.canRemember;
+  }
+
+  /** Under what the denial of a request counts. @internal @returns {string[]} */
+  get _marks() {
+    const { visitor } = this.#visit;
+    return [this.id, ...(visitor ? [String(visitor.key)] : []), ...(this.device ? [] : [UNKNOWN])];
   }
 
   /** @internal @param {boolean} approve @param {string} [code] @param {Remember} [remember] @returns {Promise<Message>} */

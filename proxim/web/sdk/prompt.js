@@ -14,6 +14,7 @@ export const CODE = /^[1-9][0-9]{2}$/;
 export class Prompt extends Event {
   #expiresAt;
   #sessionId;
+  #marks;
 
   /** @internal @param {HostSession} session @param {Message} message */
   constructor(session, message) {
@@ -23,11 +24,12 @@ export class Prompt extends Event {
     this.#sessionId = session.id;
     /** @type {DeviceInfo} The guest's claim who it is. */
     this.deviceInfo = message.device_info;
+    this.#marks = session._marks;
     /**
-     * Whether a person has declined such requests twice in the last ten minutes: those of this known device, or of
-     * unknown ones. Show the prompt without a sound or a dialog then.
+     * Whether a person has declined such requests twice in the last ten minutes: those of this link, of this device's
+     * key, or of unknown devices, if this one is unknown. Show the prompt without a sound or a dialog then.
      */
-    this.isSilent = areManyDenials(session.device?.id);
+    this.isSilent = areManyDenials(this.#marks);
     this.#expiresAt = momentIn(message.expires_in);
   }
 
@@ -84,7 +86,7 @@ export class Prompt extends Event {
   /** Decline the guest; the session ends. */
   async decline() {
     this.#check();
-    addDenial(this.device?.id);
+    addDenial(this.#marks);
     await this.session._decide(false);
   }
 
