@@ -9,6 +9,7 @@ import click
 
 from proxim.cli.keyboard import ESCAPE
 from proxim.cli.panel import Drawing, first_fitting
+from proxim.cli.quiet import QuietVisits
 from proxim.cli.terminal import Reporter, cut, quoted
 from proxim.cli.words import wrap
 from proxim.client import Remember
@@ -188,12 +189,12 @@ class Told(Protocol):
         """Tell the person, or the program."""
 
 
-async def wants_new_link(reporter: Reporter, told: Told | None = None) -> bool:
+async def wants_new_link(reporter: Reporter, told: Told | None, quiet: QuietVisits) -> bool:
     """Say that the link has expired, and return whether the person wants a new one.
 
-    ``told`` is said beside it.
+    ``told`` is said beside it, and what waits in ``quiet``.
     """
-    reporter.present("lapsed", Expired(has_keys=reporter.has_keys))
+    reporter.present("lapsed", quiet.beside(Expired(has_keys=reporter.has_keys)))
     if told is not None:
         told.report(reporter)
     await reporter.keyboard.settle()
@@ -202,4 +203,5 @@ async def wants_new_link(reporter: Reporter, told: Told | None = None) -> bool:
     while (key := await reporter.keyboard.key()) not in (None, ESCAPE):
         if key in _ENTER:
             return True
+        quiet.press(key or "")
     return False

@@ -12,6 +12,7 @@ from proxim.cli.identity import Register, with_host
 from proxim.cli.known import BUSY, Wish, alone, hosting_known, next_known
 from proxim.cli.paired import report_approval, showing
 from proxim.cli.pairing import inviting, plain_option
+from proxim.cli.quiet import QuietVisits
 from proxim.cli.talk import talk
 from proxim.cli.terminal import Reporter
 from proxim.cli.transfers import take_files_option, with_folder
@@ -103,9 +104,10 @@ def command(
                 raise InvalidSetting(BUSY)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(program.report_reachability, host, reporter)
+                quiet = QuietVisits(host, reporter)
                 while True:
                     async with showing(reporter):
-                        visit = await next_known(host, reporter)
+                        visit = await next_known(host, reporter, quiet)
                     report_approval(visit, reporter)
                     async with alone(host, reporter):
                         await talk(visit, reporter, folder=save_to, take_all=take_files)

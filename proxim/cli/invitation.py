@@ -171,10 +171,11 @@ def _beside(code: qr.TerminalCode, quiet_zone: int, text: str, room: int) -> lis
     return [f"{row}{_GAP}{line}".rstrip() for row, line in zip(rows, lines, strict=True)]
 
 
-async def press_keys(invitation: Invitation, reporter: Reporter) -> NoReturn:
-    """Pass the keys that a person presses to the invitation, until cancelled."""
+async def press_keys(reporter: Reporter, *presses: Callable[[str], object]) -> NoReturn:
+    """Pass the keys that a person presses to all of these, until cancelled."""
     while reporter.has_keys and (key := await reporter.keyboard.key()) is not None:
-        invitation.press(key)
+        for press in presses:
+            press(key)
         reporter.screen.refresh()
     await trio.sleep_forever()
 

@@ -6,14 +6,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import trio
 
 from proxim.cli import program
+from proxim.cli.invitation import press_keys
 from proxim.cli.keyboard import ESCAPE
 from proxim.cli.panel import Drawing, first_fitting
+from proxim.cli.quiet import QuietVisits
 from proxim.cli.terminal import Reporter, printable, quoted, seconds, time_left
 from proxim.cli.words import wrap
 from proxim.client import Device, Host, Remember, Visit
@@ -180,6 +183,7 @@ async def admit(visit: Visit, reporter: Reporter) -> Refusal | None:
             device=device,
             approved=False,
             expires_in=seconds(prompt.expires_at - trio.current_time()),
+            silent=prompt.is_silent,
         )
         if await program.race(lambda: _ask(question, reporter), lambda: _until_over(visit)):
             await prompt.approve()
@@ -248,17 +252,18 @@ async def _turn_away(host: Host, reporter: Reporter) -> None:
             reporter.report("visit", text, device=device, approved=False)
 
 
-async def next_known(host: Host, reporter: Reporter) -> Visit:
+async def next_known(host: Host, reporter: Reporter, quiet: QuietVisits) -> Visit:
     """Wait until a known device has come, and is let in."""
     refusal = None
     while True:
         devices = host.devices()
         if not devices:
             raise InvalidSetting("no device is known here: pair one with `proxim host --remember`")
-        reporter.present("waiting", WaitingForKnown(devices), devices=msgspec.to_builtins(devices))
+        view = quiet.beside(WaitingForKnown(devices))
+        reporter.present("waiting", view, devices=msgspec.to_builtins(devices))
         if refusal is not None:
             refusal.report(reporter)
-        visit = await host.visit()
+        visit = await program.race(quiet.next, partial(press_keys, reporter, quiet.press))
         async with alone(host, reporter):
             refusal = await admit(visit, reporter)
         if refusal is None:

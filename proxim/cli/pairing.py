@@ -20,6 +20,7 @@ from proxim.cli.invitation import Invitation, Way, press_keys
 from proxim.cli.known import Refusal, Wish, admit, alone, hosting_known
 from proxim.cli.own_page import command_for
 from proxim.cli.paired import SEALED, Paired, report_approval, report_notices, showing
+from proxim.cli.quiet import QuietVisits, wait_until_wanted
 from proxim.cli.terminal import Reporter, seconds, time_left
 from proxim.client import Host, HostSession, Prompt, Visit
 from proxim.client.peering import not_installed
@@ -108,6 +109,7 @@ async def inviting(
             command_for, node=register.node, answer=answer or (lambda link: ["join", link])
         )
         claims = [ANYBODY] if yes else []
+        quiet = QuietVisits(host, reporter, has_known=has_known)
 
         async def create() -> HostSession:
             try:
@@ -126,12 +128,9 @@ async def inviting(
             session = session or await create()
             refusal = None
             while True:
-                show = partial(_show_link, session, reporter, command, about)
-                next_visit = host.visit if has_known else trio.sleep_forever
+                show = partial(_show_link, session, reporter, command, about, quiet)
                 try:
-                    came = await _wait_for_guest(
-                        session, reporter, show, next_visit, refusal, has_person=not yes
-                    )
+                    came = await _wait_for_guest(session, reporter, show, quiet, refusal, not yes)
                     refusal = None
                     async with alone(host, reporter, has_known=has_known):
                         if isinstance(came, Visit):
@@ -199,11 +198,13 @@ async def _approve_guest(
         "confirm": "none" if yes else prompt.confirm,
         "device_info": msgspec.to_builtins(prompt.device_info),
         "expires_in": seconds(prompt.expires_at - trio.current_time()),
+        "silent": prompt.is_silent,
     }
     if yes:
         reporter.screen.dismiss()
         reporter.report("prompt", question.claims(), **fields)
     else:
+        await _until_end(session, partial(wait_until_wanted, prompt, reporter))
         reporter.present("prompt", question, **fields)
     code = None if yes else await _until_end(session, lambda: ask_number(question, reporter))
     try:
@@ -250,6 +251,7 @@ def _show_link(
     reporter: Reporter,
     command: Command,
     about: list[str],
+    quiet: QuietVisits,
 ) -> Invitation:
     try:
         link = clean_link(session.link or "")
@@ -270,7 +272,7 @@ def _show_link(
     )
     reporter.present(
         "session",
-        invitation,
+        quiet.beside(invitation),
         session_id=session.session_id,
         session_type=session.info.session_type,
         link=link,
@@ -290,9 +292,8 @@ async def _wait_for_guest(
     session: HostSession,
     reporter: Reporter,
     show: Callable[[], Invitation],
-    next_visit: Callable[[], Awaitable[Visit]],
+    quiet: QuietVisits,
     refusal: Refusal | None,
-    *,
     has_person: bool,
 ) -> Prompt | Visit:
     """Show the link and wait for a guest; when it expires, offer the person a new one.
@@ -313,18 +314,18 @@ async def _wait_for_guest(
             refusal = None
         return await program.race(
             partial(_until_end, session, session.prompt),
-            next_visit,
+            quiet.next,
             lambda: clock.sleep_until(lapses_at()),
-            partial(press_keys, invitation, reporter),
+            partial(press_keys, reporter, invitation.press, quiet.press),
         )
 
     while True:
         prompt = await wait()
         if prompt is not None:
             return prompt
-        ask = partial(wants_new_link, reporter, refusal)
+        ask = partial(wants_new_link, reporter, refusal, quiet)
         wanted: bool | Visit = has_person and await program.race(
-            partial(_until_end, session, ask), next_visit
+            partial(_until_end, session, ask), quiet.next
         )
         if isinstance(wanted, Visit):
             return wanted

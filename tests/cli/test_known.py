@@ -4,9 +4,13 @@ import json
 from datetime import datetime
 
 import pytest
+import trio
 
 from proxim.cli.known import describe
-from proxim.client import Device
+from proxim.client import Device, granted, open_guest, open_visit
+from proxim.devices.store import MemoryStore
+from proxim.sealing.device import device_key_of
+from tests.cli.helpers import FIELD
 from tests.cli.test_person import LINK
 
 REMEMBERED = r"“Phone” is remembered for 30 days\."
@@ -101,6 +105,92 @@ def test_known_device_comes_in_place_of_one_that_scans_the_code(start, node, kno
         side.see("Connected")
     desk.type("/close\n")
     assert (desk.exit(), guest.exit()) == (0, 0)
+
+
+QUIET = r"“Phone”, declined twice, asks again\. A shows it: 0:\d\d left\."
+
+
+@pytest.mark.parametrize("options", [(), ("--known-only",)])
+def test_device_that_was_declined_twice_waits_in_a_line(start, node, known, options):
+    desk = start("host", "--node", node, *options, terminal=True)
+    waits = r"Waiting for known devices\." if options else LINK
+    for _ in range(2):
+        desk.see(waits)
+        guest = start("join", "--to", known, "--name", "Phone", terminal=True)
+        desk.see(KEYS)
+        desk.type("n")
+        desk.see(DECLINED)
+        assert guest.exit() == 1
+    guest = start("join", "--to", known, "--name", "Phone", terminal=True)
+    desk.see(QUIET)
+    desk.see(waits)
+    desk.type("y")  # Nothing asks.
+    guest.see(r"Waiting for approval")
+    desk.type_until("a", KEYS)
+    desk.type("y")
+    for side in (desk, guest):
+        side.see("Connected")
+
+
+def test_declined_device_that_scans_a_code_is_shown_by_a_key(start, node, monkeypatch):
+    grants = MemoryStore()
+
+    async def pair(desk):
+        async with open_guest(desk.event("session")["link"], name="Phone", grants=grants) as guest:
+            code = await guest.wait_code()
+            await trio.to_thread.run_sync(desk.event, "prompt")
+            desk.type(f"{code}\n")
+            await guest.approved()
+
+    async def decline(desk):
+        (grant,) = grants.load()
+        async with open_visit(grant, name="Phone", grants=grants) as guest:
+            await trio.to_thread.run_sync(desk.see, KEYS)
+            desk.type("n")
+            assert (await guest.ended()).reason == "rejected"
+
+    async def scan(desk, link):
+        key = device_key_of(grants.load()[0].private)
+        monkeypatch.setattr(granted, "new_device_key", lambda draw: key)
+        async with open_guest(link, name="Phone", grants=grants) as guest:
+            code = await guest.wait_code()
+            await trio.to_thread.run_sync(desk.see, r"A declined device asks again\. A shows its")
+            await trio.to_thread.run_sync(desk.type_until, "a", FIELD)
+            desk.type(f"{code}\n")
+            await guest.approved()
+
+    trio.run(pair, start("host", "--node", node, "--remember", "Phone", "--json"))
+    desk = start("host", "--node", node, terminal=True)
+    for _ in range(2):
+        desk.see(LINK)
+        trio.run(decline, desk)
+        desk.see(DECLINED)
+    trio.run(scan, desk, desk.see(LINK)[1])
+    desk.see("Approved")
+
+
+def test_line_of_a_device_goes_when_it_stops_asking(start, node, known):
+    desk = start("host", "--known-only", "--node", node, terminal=True)
+    for _ in range(2):
+        guest = start("join", "--to", known, terminal=True)
+        desk.see(KEYS)
+        desk.type("n")
+        desk.see(DECLINED)
+        assert guest.exit() == 1
+    guest = start("join", "--to", known, terminal=True)
+    desk.see(QUIET)
+    guest.type("\x03")
+    assert guest.exit() == 1
+    desk.see(r"(?s)\A(?!.*declined twice)")
+
+
+def test_program_is_told_that_a_visit_is_silent(start, node, known):
+    desk = start("host", "--known-only", "--node", node, "--json")
+    for is_silent in (False, False, True):
+        phone = start("join", "--to", known, "--json")
+        assert desk.event("visit")["silent"] is is_silent
+        desk.type("n\n")
+        assert phone.event("ended")["reason"] == "rejected"
 
 
 def test_device_that_always_comes_in_is_told_of_and_disconnected_by_a_line(start, node):

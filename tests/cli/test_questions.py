@@ -12,6 +12,7 @@ from proxim.cli.approval import NumberQuestion, ask_number, wants_new_link
 from proxim.cli.invitation import Invitation, press_keys
 from proxim.cli.keyboard import ESCAPE, GRACE, Keyboard
 from proxim.cli.questions import Questions
+from proxim.cli.quiet import QuietVisits
 from proxim.cli.terminal import Reporter, cut, quoted
 from proxim.cli.words import width, wrap
 from proxim.protocol.messages import DeviceInfo
@@ -105,7 +106,8 @@ async def test_other_keys_are_not_an_answer(reporter, autojump_clock, nursery, k
 async def test_enter_draws_a_new_link_once_it_can_be_meant(
     reporter, autojump_clock, nursery, keys, wanted
 ):
-    answer = Answer(nursery, lambda: wants_new_link(reporter))
+    quiet = QuietVisits(None, reporter, has_known=False)
+    answer = Answer(nursery, lambda: wants_new_link(reporter, None, quiet))
     await trio.sleep(GRACE / 2)
     reporter.keyboard.press(keys)
     await trio.sleep(GRACE)
@@ -117,7 +119,7 @@ async def test_enter_draws_a_new_link_once_it_can_be_meant(
 
 async def test_l_shows_the_link_while_the_host_waits(reporter, autojump_clock, nursery):
     shown = Invitation("https://n.example/join#x", [], [], lambda: "5:00", has_keys=True)
-    nursery.start_soon(press_keys, shown, reporter)
+    nursery.start_soon(press_keys, reporter, shown.press)
     reporter.keyboard.press("l")
     await trio.sleep(1)
     assert shown.shows_link
