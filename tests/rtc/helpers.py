@@ -4,7 +4,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import trio
 
-from tests.client.helpers import PATIENCE, paired
+from proxim.rtc.connector import MAX_RETRIES
+from tests.client.helpers import PATIENCE, paired, until
 
 
 @asynccontextmanager
@@ -40,6 +41,16 @@ async def break_connection(channel):
     """Lose the connection under a channel; both sides notice it by themselves."""
     peer = channel._connector
     await peer._loop.call(peer._connection._pc.close)
+
+
+async def end_attempts(session):
+    """Let each attempt of a session to connect end unanswered, once its offer has been sent."""
+    await until(lambda: session._peering and session._peering._connector)
+    connector = session._peering._connector
+    await until(lambda: connector._negotiation.is_connecting and session.peer_online)
+    for _ in range(1 + MAX_RETRIES):
+        # Done after the start of the attempt, and that sends the offer.
+        connector._do(connector._timed_out)
 
 
 def close_main(channel):

@@ -23,7 +23,14 @@ from proxim.protocol.errors import (
 from proxim.rtc import connector
 from proxim.rtc.loop import Loop
 from tests.client.helpers import PATIENCE, hear, paired, until
-from tests.rtc.helpers import break_connection, channels, close_main, is_open, joined
+from tests.rtc.helpers import (
+    break_connection,
+    channels,
+    close_main,
+    end_attempts,
+    is_open,
+    joined,
+)
 
 MESSAGES = ["text", "", "dž 🎈", b"", b"\0bytes", bytes(256 * 1024), "x" * 65_000]
 
@@ -411,16 +418,15 @@ async def test_other_side_that_never_answers_is_unreachable(node, monkeypatch):
                 await session.channel()
 
 
-async def test_attempts_begin_again_when_the_other_side_starts(node, monkeypatch):
-    times = {"host": 0.01, "guest": 0.01}
-    monkeypatch.setattr(connector, "CONNECT_TIME", times)
+async def test_attempts_begin_again_when_the_other_side_starts(node):
     async with paired(node.url) as (session, guest):
-        with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
-            await session.channel()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_attempts, session)
+            with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
+                await session.channel()
         channel = session._peering._connector.channel
         with pytest.raises(Unreachable):
             await channel.send("now")
-        times.update(host=60.0, guest=60.0)
         with trio.fail_after(PATIENCE):
             other = await guest.channel()
             await other.send("hello")
