@@ -231,7 +231,7 @@ class Host(DeviceHost):
 
     def _checked_id(self, created: wire.SessionCreated) -> str:
         session_id = created.session.session_id
-        is_known = self._known is not None and session_id in self._known.visits
+        is_known = self._known is not None and self._known.has(session_id)
         if session_id in self.sessions or session_id in self._seals or is_known:
             raise ConnectionLost("the node gave a new session the id of an earlier one")
         return session_id

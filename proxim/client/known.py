@@ -75,7 +75,7 @@ class KnownDevices:
         # Visits that the node has forgotten, and sessions of earlier programs, which must end.
         self._forgotten: set[str] = set()
         self._stale: set[str] = set()
-        self._ids: set[str] = set()  # As stored when the host registered last.
+        self._ids: set[str] = set()  # As stored when the host registered last, and later ones.
         self._brought: dict[str, HostSession] = {}
         self._arrived: deque[Visit] = deque(maxlen=MOST_ARRIVED)
         self._over: ProximError | None = None
@@ -212,7 +212,7 @@ class KnownDevices:
         visit._handle(message)
 
     def has(self, session_id: str) -> bool:
-        """Return whether a session is a standing one."""
+        """Return whether an id is that of a standing session."""
         return session_id in self.visits or session_id in self._ids
 
     def resume(self, infos: Mapping[str, SessionInfo], boot: str | None) -> None:
@@ -335,13 +335,9 @@ class KnownDevices:
             self._seats.append(info.session_id)
 
     def _new_visit(self, record: KnownDevice, info: SessionInfo) -> Visit:
-        secret = HostSecret(
-            SealedHost(record.session_id, link_keys(record)),
-            self._profile,
-            {},
-            SessionType.PERSISTENT,
-            record.end,
-        )
+        host = SealedHost(record.session_id, link_keys(record))
+        secret = HostSecret(host, self._profile, {}, SessionType.PERSISTENT, record.end)
+        self._ids.add(record.session_id)
         visit = self.visits[record.session_id] = Visit(self, record, info, secret)
         return visit
 

@@ -5,6 +5,7 @@ import trio
 from msgspec import structs
 
 from proxim.client import open_visit
+from proxim.protocol import errors
 from proxim.protocol import messages as wire
 from tests.client.between import UP, Between
 from tests.client.helpers import end, hear, until
@@ -103,3 +104,61 @@ async def test_node_that_does_not_answer_keeps_a_device_from_no_other_host(
                 await (await (await next_visit(host)).prompt()).approve()
                 await guest.approved()
             others.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "plain"])
+async def test_new_session_with_the_id_of_a_known_device_is_refused(pair, node, nursery, sealed):
+    async with pair.host() as host:
+        await pair.remember(host)
+    between = Between(node)
+    await between.start(nursery)
+
+    def lie(message, way):
+        if message["type"] == "welcome":
+            return {
+                **message,
+                "features": [each for each in message["features"] if each != "nonce"],
+            }
+        return as_that_of(pair.record, message)
+
+    between.change = lie
+    async with pair.host(between.url) as host:
+        with pytest.raises(errors.ConnectionLost):
+            await host.create("persistent", sealed=sealed)
+        assert host.sessions == {}
+
+
+async def test_new_session_with_the_id_of_a_device_remembered_just_now_is_refused(
+    pair, node, nursery
+):
+    between = Between(node)
+    await between.start(nursery)
+    async with pair.host(between.url) as host:
+        await pair.remember(host)
+        session_id = pair.record.session_id
+        refused = {"type": "error", "code": "limit_reached", "message": "full"}
+        ended = {"type": "session_ended", "session_id": session_id}
+
+        def end_it(message, way):
+            if message["type"] == "pong":
+                return [message, {**ended, "status": "expired", "reason": "closed"}]
+            if message["type"] == "session_created":
+                return {**refused, "ref": message["ref"]}
+            return message
+
+        between.change = end_it
+        await host._connection.call(wire.Ping(), wire.Pong)
+        await until(lambda: session_id not in host._known.visits)
+        between.change = lambda message, way: as_that_of(pair.record, message)
+        with pytest.raises(errors.ConnectionLost):
+            await host.create("persistent")
+        assert session_id not in host.sessions
+
+
+def as_that_of(record, message):
+    """Have the node take a session that it opens for the standing one of a device."""
+    if message["type"] == "registered":
+        return {**message, "sessions": []}
+    if message["type"] == "session_created":
+        return {**message, "session": {**message["session"], "session_id": record.session_id}}
+    return message

@@ -7,7 +7,7 @@ import { loadKnown } from "./load-seal.js";
 import { storage } from "./storage.js";
 
 /** @import { Host } from "./host.js" */
-/** @import { HostSecrets } from "./host-secrets.js" */
+/** @import { HostSecret, HostSecrets } from "./host-secrets.js" */
 /** @import { StandingSessions } from "./known/standing.js" */
 /** @import { DeviceStore } from "./types.js" */
 
@@ -33,6 +33,15 @@ export class HostDevices {
   /** Whether this host can remember devices at its node. */
   get canRemember() {
     return this.#isOn && ["nonce", "link_ttl"].every((feature) => this.#host.features.includes(feature));
+  }
+
+  /**
+   * Return the known device in a session with these secrets; null if they are not those of its link. The node could give
+   * any other session the id.
+   * @param {HostSecret | null} secret
+   */
+  visitorOf(secret) {
+    return secret?.sealedHost?.isStanding ? (this.standing?.get(secret.id) ?? null) : null;
   }
 
   /** Load the code, if this host knows a device. @throws {ProximError} `connection_lost` */

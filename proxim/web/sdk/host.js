@@ -160,7 +160,7 @@ export class Host extends EventTarget {
    * @param {string} id
    */
   #checkNew(id) {
-    if (this.sessions.has(id) || this.#secrets.has(id)) {
+    if (this.sessions.has(id) || this.#secrets.has(id) || this._devices.standing?.get(id)) {
       throw connectionLost("the node gave a new session the id of an earlier one");
     }
   }
@@ -306,8 +306,8 @@ export class Host extends EventTarget {
 
   /** @param {any} info @returns {HostSession} */
   #addSession(info) {
-    const device = this._devices.standing?.get(info.session_id) ?? null;
-    const session = new HostSession(this, info, this.#options.rtc ?? true, this.#secrets.of(info), device);
+    const secret = this.#secrets.of(info);
+    const session = new HostSession(this, info, this.#options.rtc ?? true, secret, this._devices.visitorOf(secret));
     this.sessions.set(session.id, session);
     return session;
   }

@@ -154,7 +154,7 @@ export class StandingSessions {
   async forget(id) {
     const device = this.#devices.get(id);
     await this.#remove(id);
-    const session = this.#host.sessions.get(id);
+    const session = this.#visitOf(id);
     const gone = { known: { gone: "forgotten" } };
     for (const each of [session, this.#host.sessions.get(device?.pairedIn ?? "")]) {
       if (each?.status === "approved") each.send(gone);
@@ -174,8 +174,15 @@ export class StandingSessions {
     if (fault) throw this.#tools.fail("bad_message", `the name has ${fault}`);
     const device = await this.#change(id, (each) => ({ ...each, ...wanted }));
     if (!device) throw this.#tools.fail("unknown_session", "this host does not know the device");
-    const session = this.#host.sessions.get(id);
+    const session = this.#visitOf(id);
     if (session) session.device = publicOf(device);
+  }
+
+  /** Return the visit of a device. @param {string} id */
+  #visitOf(id) {
+    const session = this.#host.sessions.get(id);
+    // Another tab may have a session of this id that a lying node has given it.
+    return session?.device ? session : null;
   }
 
   /**

@@ -62,7 +62,8 @@ export class SealedHost {
   #pending = null;
   /** Whether a prompt has come for a link, so that a node has seen its token. */
   #isShown = false;
-  #isStanding;
+  /** Whether the link is that of a known device. */
+  isStanding;
   /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
 
@@ -75,7 +76,7 @@ export class SealedHost {
   constructor(sessionId, { keys, secret, state, draw = drawRandom, isStanding = false } = {}) {
     this.sessionId = sessionId;
     this.#draw = draw;
-    this.#isStanding = isStanding;
+    this.isStanding = isStanding;
     this.#keys = keys ? [keys] : [];
     /** The session's other part, once the guest is approved. */
     this.peer = secret ? new SealedPeer("h", secret, draw) : null;
@@ -99,7 +100,7 @@ export class SealedHost {
       decision: this.decision,
       secret: this.peer && encode64(this.peer.secret),
       isShown: this.#isShown,
-      isStanding: this.#isStanding,
+      isStanding: this.isStanding,
     };
   }
 
@@ -114,7 +115,7 @@ export class SealedHost {
    * standing link is, since only the device has it.
    */
   get reopenHash() {
-    if (this.#isStanding) return this.#keys.at(0)?.tokenHash ?? null;
+    if (this.isStanding) return this.#keys.at(0)?.tokenHash ?? null;
     if (this.peer) return hashOf(reopenToken(this.peer.secret));
     return this.#isShown ? null : (this.#keys.at(0)?.tokenHash ?? null);
   }
@@ -210,7 +211,7 @@ export class SealedHost {
   /** @param {HostState} state */
   #restore({ links, seal, asked, pending, decision, secret, isShown = false, isStanding = false }) {
     this.#isShown = isShown;
-    this.#isStanding = isStanding;
+    this.isStanding = isStanding;
     this.#keys = links.map((each) => keysOf(decode64(each.seed), decode64(each.private)));
     this.#seal = seal;
     this.#asked = asked;
@@ -274,7 +275,7 @@ export class SealedHost {
     exchange(own.private, key);
     const ack = encode64(sealBox(secret, "ack", "h", own.public, this.#draw));
     this.#pending = { secret, own, guestKey: key, isRestored: false };
-    if (!this.#isStanding) this.#keys = [];
+    if (!this.isStanding) this.#keys = [];
     this.#asked = { name, ack };
     if (visitor) this.#asked.dk = encode64(visitor.key);
     if (visitor?.ticket) this.#asked.t = encode64(visitor.ticket);
