@@ -31,4 +31,6 @@ async def main(link: str, relay_only: bool) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     trio.run(main, sys.argv[-1], "--relay-only" in sys.argv)

@@ -22,6 +22,8 @@ async def main(link):
         await guest.close()
 
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 try:
     asyncio.run(main(sys.argv[1]))
 except proxim.ProximError as error:

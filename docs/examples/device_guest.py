@@ -7,6 +7,9 @@ import sys
 
 import proxim
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
+
 grants = proxim.GrantFile(sys.argv[1])
 known = grants.load()
 try:

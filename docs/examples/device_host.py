@@ -8,6 +8,9 @@ from pathlib import Path
 
 import proxim
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
+
 folder = Path(sys.argv[2])
 key_file = folder / "host-key"
 key = key_file.read_text() if key_file.exists() else None

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import proxim
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
+
 devices = proxim.DeviceFile(Path(sys.argv[1]) / "devices.json")
 # Known devices come back to this port.
 port = int(os.environ.get("PORT", "8765"))

@@ -7,6 +7,9 @@ import sys
 
 import proxim
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
+
 try:
     with proxim.sync.open_guest(sys.argv[1], name="My program") as guest:
         if number := guest.wait_code():

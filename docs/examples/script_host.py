@@ -7,6 +7,9 @@ import sys
 
 import proxim
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
+
 try:
     with proxim.sync.open_host(sys.argv[1], uuid="script-host") as host:
         session = host.create("one_time")

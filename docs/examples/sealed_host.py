@@ -7,6 +7,9 @@ import sys
 
 import proxim
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
+
 with proxim.sync.open_host(sys.argv[1], uuid="sealed-host", name="My desktop") as host:
     session = host.create("one_time", sealed=True)
     print(f"Open {session.link}", flush=True)

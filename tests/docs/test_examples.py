@@ -220,6 +220,21 @@ def test_device_that_no_host_knows_says_so(tmp_path):
         assert errors == "No host knows this device: give a link.\n"
 
 
+NEED_ARGUMENTS = [
+    *("aiortc_guest.py", "asyncio_guest.py", "device_guest.py", "device_host.py"),
+    *("embedded_devices.py", "script_guest.py", "script_host.py", "sealed_host.py"),
+]
+
+
+@pytest.mark.parametrize("name", NEED_ARGUMENTS)
+def test_program_without_its_arguments_says_how_it_is_started(name):
+    with example(name) as program:
+        printed, errors = program.communicate(timeout=PATIENCE)
+    assert (program.returncode, printed) == (1, "")
+    assert "Traceback" not in errors
+    assert re.search(rf"(?m)^ *python {name} \S", errors)
+
+
 def test_a_host_says_in_one_line_why_it_cannot_go_on(node_process):
     for name in ("asyncio_host.py", "script_host.py"):
         with example(name, f"{node_process}/elsewhere") as host:
