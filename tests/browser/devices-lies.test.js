@@ -6,10 +6,10 @@ import { acquaintances, theyPart } from "./lib/acquainted.js";
 import { world } from "./lib/world.js";
 
 const here = world();
-const { acquainted, guest } = acquaintances(here);
+const { acquainted, guest, host } = acquaintances(here);
 
 /**
- * Have the node call a session that one of these contexts opens by another id, and have no nonces.
+ * Have the node call a session that one of these contexts opens by another id, and have no nonces. Return what ends that.
  * @param {string} id @param {import("playwright-core").BrowserContext[]} contexts
  */
 async function lies(id, ...contexts) {
@@ -27,6 +27,7 @@ async function lies(id, ...contexts) {
     });
   };
   for (const context of contexts) await context.routeWebSocket(/\/ws$/, lie);
+  return () => (real = null);
 }
 
 for (const sealed of [true, false]) {
@@ -65,4 +66,23 @@ test("the guest of another session that has the id of a known device is not take
   await desk.reloads();
   const device = await desk.does((id) => globalThis.host.sessions.get(id).device, id);
   assert.deepEqual([device, (await desk.devices()).map((each) => each.id)], [null, [id]]);
+});
+
+test("a grant does not lead to another host, whose session has the id of the grant's and has a seat here", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart(desk, phone);
+  const [{ id }] = await desk.devices();
+  const other = await host();
+  const end = await lies(id, other.page.context(), phone.page.context());
+  await Promise.all([other.reloads(), phone.load()]);
+  const code = await phone.asks(await other.opens("persistent"));
+  await other.does(async (code) => (await globalThis.until(() => globalThis.session.prompt)).approve(code), code);
+  await phone.connects();
+  await phone.load();
+  // By the seat it would be connected with the other host.
+  assert.equal(await phone.visits(), "unknown_session");
+  end();
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
 });

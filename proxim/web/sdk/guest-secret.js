@@ -99,6 +99,12 @@ export class GuestSecret {
     return Boolean(this.#acquaintance.grantId ?? this.kept?.token);
   }
 
+  /** Whether what was kept is that of a visit by the grant, whose link no other host has. */
+  get isOfGrant() {
+    const [code, link] = [/** @type {SealCode} */ (this.#code), this.#device?.link];
+    return Boolean(link) && this.kept?.token === code.linkSecrets(code.decode64(/** @type {LinkSeal} */ (link).seed)).token;
+  }
+
   /**
    * Run `act` while no other tab uses the ticket of this device.
    * @template T @param {() => Promise<T>} act @returns {Promise<T>}

@@ -15,7 +15,7 @@ import { askedFor, seatOf } from "./seats.js";
 export function guestSource(link, options) {
   const grant = typeof link === "object" && "pairedIn" in link ? link : null;
   const given = typeof link === "object" && "resumeToken" in link ? link : null;
-  // The visit before may go on: the host has not noticed that this page was closed.
+  // The visit before may go on: the host has not noticed that this page was closed. `Guest` checks whose seat it is.
   const seat = grant ? seatOf(grant.nodeUrl, grant.sessionId) : given;
   const parsed = grant || seat ? null : parseLink(/** @type {string} */ (link), options.nodeUrl);
   const { nodeUrl: url, sessionId } = /** @type {{ nodeUrl: string, sessionId: string }} */ (seat ?? grant ?? parsed);

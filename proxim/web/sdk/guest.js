@@ -138,6 +138,8 @@ export class Guest extends Session {
     const connection = this._getConnection();
     await this.#secret?.load();
     if (!this.#resumeToken) return this.#ask(connection);
+    // The node could give a session with another host the id: its seat does not lead to the host of the grant.
+    if (this.#grant && !this.#secret?.isOfGrant) return this.#visit(connection, this.#grant);
     // Another tab may have come back in the meantime, and have got a newer token.
     const resume_token = seatOf(this.nodeUrl, this.id)?.resumeToken ?? this.#resumeToken;
     try {
@@ -163,7 +165,7 @@ export class Guest extends Session {
     return secret.locked(() => ask().catch(askAgain));
   }
 
-  /** Ask by the grant, since the visit before is over. @param {Connection} connection @param {Grant} grant */
+  /** Ask by the grant, since there is no visit to go on with. @param {Connection} connection @param {Grant} grant */
   async #visit(connection, { id, nodeUrl }) {
     forgetSeat(nodeUrl, this.id);
     this.#resumeToken = "";
