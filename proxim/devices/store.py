@@ -24,6 +24,9 @@ else:
     import fcntl
 
 
+_NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)  # Windows has none.
+
+
 class HostGrant(Struct, frozen=True):
     """The grant of one host as the device keeps it; all of it is secret.
 
@@ -151,9 +154,19 @@ class FileLock:
         self._lock: int | None = None
 
     def try_lock(self) -> bool:
-        """Take the lock, and return true; return false at once if a program has it."""
+        """Take the lock, and return true; return false at once if a program has it.
+
+        Raises ``InvalidSetting`` if the file is a symbolic link, which may lead anywhere.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
+        except OSError:
+            if not self._path.is_symlink():
+                raise
+            raise InvalidSetting(
+                f"known devices: {self._path} is a symbolic link, and not a lock: delete it"
+            ) from None
         try:
             _lock(descriptor)
         except OSError:

@@ -126,3 +126,14 @@ def test_secrets_are_not_shown():
     assert "Desk" in repr(GRANT)
     for entry in (GRANT, DEVICE):
         assert "b'" not in repr(entry)
+
+
+@pytest.mark.not_on("win32", reason="Windows opens what a link leads to")
+@STORES
+def test_lock_that_is_a_symbolic_link_is_refused(tmp_path, store, entry):
+    """Otherwise a store in a folder of others would make, or lock, any file of its user."""
+    path, target = tmp_path / "devices.json", tmp_path / "target"
+    (tmp_path / "devices.json.lock").symlink_to(target)
+    with pytest.raises(InvalidSetting, match=r"devices\.json\.lock is a symbolic link"):
+        store(path).try_lock()
+    assert not target.exists()
