@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from proxim.client.names import checked_name
 from proxim.protocol.errors import BadMessage
+
+if TYPE_CHECKING:
+    from proxim.devices.record import KnownDevice
 
 DAY = 86_400.0
 
@@ -60,3 +63,16 @@ class Device(Struct, frozen=True):
     end: float
     last_seen: float | None = None
     is_here: bool = False
+
+
+def device_of(record: KnownDevice, *, is_here: bool) -> Device:
+    """Return a device as programs see it, without its secrets."""
+    return Device(
+        id=record.session_id,
+        name=record.name,
+        policy=record.policy,
+        since=record.since,
+        end=record.end,
+        last_seen=record.last_seen,
+        is_here=is_here,
+    )

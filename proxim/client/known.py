@@ -10,7 +10,7 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 import trio
@@ -18,7 +18,7 @@ from msgspec import structs
 
 from proxim.client.connection import NodeConnection
 from proxim.client.denials import Denials
-from proxim.client.devices import FEATURES, Device, Remember, check_wish
+from proxim.client.devices import FEATURES, Device, Remember, check_wish, device_of
 from proxim.client.host_session import HostSession
 from proxim.client.sealed_host import HostProfile, HostSecret
 from proxim.client.visit import Visit, asks_anew, say_forgotten
@@ -29,6 +29,7 @@ from proxim.devices.store import DeviceStore
 from proxim.protocol import messages as wire
 from proxim.protocol.errors import (
     ConnectionLost,
+    LimitReached,
     NotSupported,
     ProximError,
     RateLimited,
@@ -79,7 +80,7 @@ class KnownDevices:
         self._brought: dict[str, HostSession] = {}
         self._arrived: deque[Visit] = deque(maxlen=MOST_ARRIVED)
         self._over: ProximError | None = None
-        self._has_begun = False
+        self._has_begun = self._is_full = False
         self._wanted = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
 
@@ -89,27 +90,11 @@ class KnownDevices:
         """Return the known devices, the oldest first. Raises what the store raises."""
         return sorted(map(self.describe, self.book.load()), key=lambda device: device.since)
 
-    def _load(self) -> Sequence[KnownDevice] | None:
-        """Return the records; None if the store fails, which must not end the connection."""
-        try:
-            return self.book.load()
-        except Exception as error:
-            log.error("the known devices cannot be read: %s", error)
-            return None
-
     def describe(self, record: KnownDevice) -> Device:
         """Return a device as programs see it."""
         visit = self.visits.get(record.session_id)
         is_here = visit is not None and visit.status is Status.APPROVED and visit.peer_online
-        return Device(
-            id=record.session_id,
-            name=record.name,
-            policy=record.policy,
-            since=record.since,
-            end=record.end,
-            last_seen=record.last_seen,
-            is_here=is_here,
-        )
+        return device_of(record, is_here=is_here)
 
     async def next_visit(self) -> Visit:
         """Wait for a visit. Raises the error that ended the connection."""
@@ -236,7 +221,7 @@ class KnownDevices:
                 self._forgotten.add(session_id)
             else:
                 visit._finish(_over("lost"))
-        records = self._load() or ()
+        records = self.book.try_load() or ()
         self._ids = {record.session_id for record in records}
         for record in records:
             info = live.get(record.session_id)
@@ -274,25 +259,37 @@ class KnownDevices:
         """
         if not FEATURES.issubset(self.connection.features):
             return math.inf
-        records = self._load()
+        records = self.book.try_load()
         pause = math.inf if records is not None else TRY_AGAIN
         for record in records or ():
             if record.end <= time.time():
-                self.book.try_drop(record.session_id)
-                if record.session_id in self.visits:
-                    self.visits[record.session_id]._abandon(_over("expired"))
-            elif record.session_id not in self.visits or record.session_id in self._forgotten:
-                try:
-                    await self._open(record, introduces=introduces)
-                except (RateLimited, Unavailable) as error:
-                    return max(1.0, error.retry_after or 0.0)
-                except RequestError as error:
-                    log.warning("a known device cannot come now: %s", error)
-                    pause = TRY_AGAIN
-                    if record.session_id in self._forgotten:
-                        self._forgotten.discard(record.session_id)
-                        self.visits[record.session_id]._finish(_over("lost"))
+                self._expire(record.session_id)
+        for record in records or ():
+            is_open = record.session_id in self.visits and record.session_id not in self._forgotten
+            if is_open or record.end <= time.time():
+                continue
+            try:
+                await self._open(record, introduces=introduces)
+            except (RateLimited, Unavailable) as error:
+                return max(1.0, error.retry_after or 0.0)
+            except LimitReached as error:
+                if not self._is_full:
+                    log.warning("not all known devices can come now: %s", error)
+                self._is_full = True
+                return TRY_AGAIN
+            except RequestError as error:
+                log.warning("a known device cannot come now: %s", error)
+                pause = TRY_AGAIN
+                if record.session_id in self._forgotten:
+                    self._forgotten.discard(record.session_id)
+                    self.visits[record.session_id]._finish(_over("lost"))
+        self._is_full = False
         return pause
+
+    def _expire(self, session_id: str) -> None:
+        self.book.try_drop(session_id)
+        if session_id in self.visits:
+            self.visits[session_id]._abandon(_over("expired"))
 
     async def _open(self, record: KnownDevice, *, introduces: bool = False) -> float:
         """Open a standing session, and return when the link ends. Raises what the node says."""

@@ -32,6 +32,14 @@ class DeviceBook:
         """Return the records."""
         return self._store.load()
 
+    def try_load(self) -> list[KnownDevice] | None:
+        """Return the records; None if the store fails."""
+        try:
+            return self._store.load()
+        except Exception as error:
+            log.error("the known devices cannot be read: %s", error)
+            return None
+
     def judge(self, device_id: str, visitor: Visitor | None, guest_key: bytes) -> Judged | None:
         """Return the verdict about a request, once it is stored; None if the device is unknown."""
         verdicts: list[Judged] = []

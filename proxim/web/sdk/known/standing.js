@@ -38,6 +38,8 @@ export class StandingSessions {
   #secrets;
   #store;
   #tools;
+  /** @type {ReturnType<typeof setTimeout> | undefined} Until the node is asked again whether it has room. */
+  #timer;
   /** @type {Map<string, StoredDevice>} */
   #devices = new Map();
   /** @type {Set<string>} The ids of sessions that are open at the node, or about to be. */
@@ -199,9 +201,10 @@ export class StandingSessions {
     }
   }
 
-  /** Open the standing sessions that the node does not have. */
-  async openMissing() {
-    for (const id of [...this.#devices.keys()]) await this.#reopen(id);
+  /** Open the standing sessions that the node does not have, up to its limit. @param {number} [tries] */
+  async openMissing(tries = 0) {
+    clearTimeout(this.#timer);
+    for (const id of [...this.#devices.keys()]) if (await this.#reopen(id, tries)) return;
   }
 
   /** The standing session has ended: it is opened again, unless the device is forgotten. @param {string} id */
@@ -239,16 +242,17 @@ export class StandingSessions {
     check();
   }
 
-  /** @param {string} id @param {number} [tries] */
+  /** Return whether the node has no room for a session more: then all that are missing wait together.
+   * @param {string} id @param {number} [tries] */
   async #reopen(id, tries = 0) {
     const device = this.#devices.get(id);
-    if (!device || this.#open.has(id)) return;
+    if (!device || this.#open.has(id)) return false;
     this.#open.add(id);
     this.#secrets.forget(id);
     try {
       if (Date.now() < device.end) {
         await this.#create(device);
-        return;
+        return false;
       }
       await this.#remove(id);
       // A visit ended here by the clock.
@@ -257,8 +261,14 @@ export class StandingSessions {
     } catch (error) {
       this.#open.delete(id);
       const pause = this.#tools.pauseAfter(error, tries);
-      if (pause !== null) setTimeout(() => this.#reopen(id, tries + 1), pause);
+      const isFull = /** @type {{ code?: string }} */ (error).code === "limit_reached";
+      if (isFull) {
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.openMissing(tries + 1), pause ?? 0);
+      } else if (pause !== null) setTimeout(() => this.#reopen(id, tries + 1), pause);
+      return isFull;
     }
+    return false;
   }
 
   /** Open a standing session, and return the seconds for which its link works. @param {StoredDevice} device */
