@@ -85,6 +85,33 @@ test("a forgotten device is told so while it is there, and finds nobody later", 
   assert.ok(await phone.page.locator("#hosts").isHidden());
 });
 
+test("a person gives a known device another name, which its next question has", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  const rename = desk.page.getByRole("button", { name: "Rename My phone 2" });
+  await rename.click();
+  const field = desk.page.getByRole("dialog").getByLabel("Your name for it");
+  assert.equal(await field.inputValue(), "My phone 2");
+  await field.fill("Not this one");
+  await desk.press("Cancel");
+  assert.ok(await rename.isVisible());
+  await rename.click();
+  await field.fill(" Old phone ");
+  await desk.page.keyboard.press("Enter");
+  await desk.page.getByRole("button", { name: "Forget Old phone" }).waitFor();
+  assert.equal(await desk.page.locator("#known bdi").textContent(), "Old phone");
+  // Not a name: it hides the rest of a line.
+  await desk.press("Rename Old phone");
+  await field.fill("x\u202Ey");
+  await desk.press("Save");
+  await desk.page.locator("#toast").getByText(/\w+/).waitFor();
+  await desk.page.reload();
+  await desk.isOnline();
+  await desk.page.getByRole("button", { name: "Rename Old phone" }).waitFor();
+  await again(phone).click();
+  await desk.page.getByRole("heading", { name: "Old phone wants to connect again. Let it in?" }).waitFor();
+});
+
 test("a computer that is away is not reachable now, and the phone can try again", async () => {
   const { desk, phone } = await acquainted();
   await theyPart({ desk, phone });

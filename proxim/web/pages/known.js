@@ -2,7 +2,7 @@
 
 import { actionButton, byId, copyOf, el, sentence } from "./dom.js";
 import { day } from "./format.js";
-import { confirmed } from "./question.js";
+import { confirmed, typed } from "./question.js";
 import { text } from "./text.js";
 import { toastProblem } from "./toast.js";
 
@@ -20,18 +20,25 @@ export async function showKnown(host) {
 
 /** @param {Host} host @param {KnownDevice} device */
 function rowOf(host, device) {
-  const { id, name, since, end, lastSeen, takesFiles } = device;
+  const { id, since, end, lastSeen, takesFiles } = device;
   const row = copyOf("known-row");
-  row.name.textContent = name;
+  const call = (/** @type {string} */ name) => {
+    row.name.textContent = name;
+    row.forget.setAttribute("aria-label", text.forgetOf(name));
+    row.rename.setAttribute("aria-label", text.renameOf(name));
+  };
+  call(device.name);
   row.since.textContent = text.knownSince(day(since));
   row.seen.textContent = text.lastHere(day(lastSeen ?? since));
   row.end.textContent = text.knownUntil(day(end));
   row.files.checked = takesFiles;
   row.files.addEventListener("change", () => host.takeFiles(id, row.files.checked).catch(toastProblem("host")));
-  row.forget.setAttribute("aria-label", text.forgetOf(name));
+  row.rename.addEventListener("click", async () => {
+    const name = await typed({ title: text.rename, label: text.rememberName, value: String(row.name.textContent) });
+    if (name !== null) await host.rename(id, name).then(() => call(name), toastProblem("host"));
+  });
   row.forget.addEventListener("click", async () => {
-    const texts = { title: text.forgetTitle, words: text.forgetWords, yes: text.forget, no: text.forgetNo };
-    if (!(await confirmed(texts))) return;
+    if (!(await confirmed(text.forgetting))) return;
     await host.forget(id).catch(toastProblem("host"));
     await showKnown(host);
     byId(byId("known").hidden ? "new-title" : "known-title").focus();

@@ -118,9 +118,9 @@ export const text = {
   knownUntil: (date) => `until ${date}`,
   forget: "Forget",
   forgetOf: (who) => `Forget ${who}`,
-  forgetTitle: "Forget this device?",
-  forgetWords: "If it is connected now, the connection ends. To come back, it needs a new code.",
-  forgetNo: "Keep it",
+  forgetting: { title: "Forget this device?", words: "If it is connected now, the connection ends. To come back, it needs a new code.", yes: "Forget", no: "Keep it" },
+  rename: "Rename",
+  renameOf: (who) => `Rename ${who}`,
 
   sessions: "Connections of this computer",
   closeAll: "End all",
