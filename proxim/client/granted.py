@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -210,11 +211,16 @@ def _of_session(entries: list[HostGrant], session_id: str) -> HostGrant | None:
 
 
 def _named(grant: HostGrant, others: list[HostGrant]) -> HostGrant:
-    """Return a grant whose name has a number if another one has that name."""
-    taken = {each.name.casefold() for each in others}
+    """Return a grant whose name has a number if another one has that name, or looks the same."""
+    taken = {_folded(each.name) for each in others}
     names = (grant.name, *(f"{grant.name} ({number})" for number in range(2, len(others) + 3)))
-    name = next(each for each in names if each.casefold() not in taken)
+    name = next(each for each in names if _folded(each) not in taken)
     return structs.replace(grant, name=name)
+
+
+def _folded(name: str) -> str:
+    """Return a name without what makes no difference to the eye: case, width, other spaces."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _is_same_host(one: HostGrant, other: HostGrant) -> bool:

@@ -47,6 +47,7 @@ test("a phone that paired once comes back with one tap on either side, also afte
   await here.node.crash();
   await Promise.all([desk.page.reload(), phone.page.reload()]);
   await desk.isOnline();
+  await phone.page.locator("#host-list").getByText(/^known since /).waitFor();
   await again(phone).click();
   await phone.sees("The other person sees your request now");
   await letsIn(desk);

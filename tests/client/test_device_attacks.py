@@ -59,17 +59,18 @@ async def test_visitor_that_says_nothing_is_told_nothing(pair, node, nursery, mo
             assert not pair.record.tickets.is_used
 
 
-async def test_host_with_the_name_of_another_one_gets_a_number(pair):
+@pytest.mark.parametrize("name", ["DESK", "Ｄｅｓｋ", "ｄesk"])
+async def test_host_with_the_name_of_another_one_gets_a_number(pair, name):
     async with pair.host() as host:
         await pair.remember(host)
     known = pair.grant
     other = Pair(pair.url)
     other.grants = pair.grants
-    async with other.host(uuid="other", name="DESK") as host:
+    async with other.host(uuid="other", name=name) as host:
         guest = await other.remember(host)
-        assert guest.grant.name == "DESK (2)"
+        assert guest.grant.name == f"{name} (2)"
     (first, second) = pair.grants.load()
-    assert (first, second.name) == (known, "DESK (2)")
+    assert (first, second.name) == (known, f"{name} (2)")
 
 
 async def test_host_keeps_the_name_under_which_a_device_knows_it(pair):

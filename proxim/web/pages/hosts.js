@@ -31,9 +31,10 @@ function rowOf(grant, nodeUrl, visit) {
     await showHosts(nodeUrl, visit);
     byId("over-title").focus();
   };
+  const since = el("span", { class: "muted small", text: text.knownSince(day(grant.since)) });
   const until = el("span", { class: "muted small", text: text.knownUntil(day(grant.end)) });
   const remove = actionButton(text.forget, forget, "quiet bad", text.forgetOf(grant.hostName));
-  return el("li", {}, again, el("div", { class: "row" }, until, remove));
+  return el("li", {}, again, el("div", { class: "row" }, since, until, remove));
 }
 
 /**

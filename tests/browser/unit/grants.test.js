@@ -80,8 +80,8 @@ test("a ticket that another tab has replaced meanwhile is read again, and a visi
 
 test("a host with the name of another one gets a number, and keeps the name that it has here", async () => {
   const device = await pairs("a".repeat(22), grant(KEYS[0]));
-  await pairs("b".repeat(22), grant(KEYS[1], { sid: "o".repeat(22) }), "MY DESKTOP");
+  await pairs("b".repeat(22), grant(KEYS[1], { sid: "o".repeat(22) }), "ＭＹ  desktop");
   await pairs("c".repeat(22), grant(KEYS[1], { sid: "p".repeat(22) }));
   await device.take({ ticket: "N".repeat(21) + "A" }, "My desktop (2)");
-  assert.deepEqual((await grantsAt(NODE)).map(({ hostName }) => hostName).sort(), ["MY DESKTOP (2)", "My desktop", "My desktop (3)"]);
+  assert.deepEqual((await grantsAt(NODE)).map(({ hostName }) => hostName).sort(), ["My desktop", "My desktop (3)", "ＭＹ  desktop (2)"]);
 });

@@ -66,13 +66,16 @@ export async function grantsAt(nodeUrl) {
 /** Remove a grant: this browser cannot come to that host any more. @param {string} id */
 export const removeGrant = (id) => run("grants", "readwrite", (store) => store.delete(id));
 
-/** Return a host's name, with a number if another host has it. @param {string} name @param {string} id Of the grant. */
+/** Return a name without what makes no difference to the eye: case, width, other spaces. @param {string} name */
+const folded = (name) => name.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
+
+/** Return a host's name, with a number if another host has one that looks the same. @param {string} name @param {string} id Of the grant. */
 async function unlikeOthers(name, id) {
   /** @type {StoredGrant[]} */
   const all = await run("grants", "readonly", (store) => store.getAll());
-  const taken = all.filter((each) => each.id !== id).map(({ hostName }) => hostName.toLowerCase());
+  const taken = all.filter((each) => each.id !== id).map(({ hostName }) => folded(hostName));
   let [own, number] = [name, 1];
-  while (taken.includes(own.toLowerCase())) own = `${name} (${(number += 1)})`;
+  while (taken.includes(folded(own))) own = `${name} (${(number += 1)})`;
   return own;
 }
 
