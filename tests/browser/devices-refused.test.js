@@ -82,6 +82,22 @@ test("a device that is forgotten while it asks, or while it is still there after
   assert.equal(await phone.does(() => globalThis.guest.over), null);
 });
 
+test("a host that does not know a device does not have it say that it was forgotten", async () => {
+  const [desk, phone] = [await host(), await guest()];
+  const code = await phone.asks(await desk.opens());
+  await phone.does(() => {
+    globalThis.guest.onsignal = ({ data }) => globalThis.heard.push(JSON.stringify(data));
+    globalThis.guest.onnotice = ({ notice }) => globalThis.heard.push(notice);
+  });
+  await desk.does(async (code) => {
+    await (await globalThis.until(() => globalThis.session.prompt)).approve(code);
+    globalThis.session.send({ known: { gone: "forgotten" } });
+    globalThis.session.send("after");
+  }, code);
+  await phone.hears('"after"');
+  assert.deepEqual(await phone.does(() => globalThis.heard), ['{"known":{"gone":"forgotten"}}', '"after"']);
+});
+
 test("a device that is forgotten while it is away finds nobody, and keeps its grant", async () => {
   const { desk, phone } = await acquainted();
   await theyPart(desk, phone);

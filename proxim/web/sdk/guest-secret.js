@@ -184,11 +184,13 @@ export class GuestSecret {
     return null;
   }
 
-  /** The host does not know this device any more. @param {unknown} why */
+  /** The host does not know this device any more. Return whether it knew it. @param {unknown} why */
   forget(why) {
+    if (!this.#device?.grantId) return false;
     const code = /** @type {SealCode} */ (this.#code);
     this.gone = code.goneOf(String(why));
-    this.#device?.take({ gone: this.gone }, "").catch(() => {});
+    this.#device.take({ gone: this.gone }, "").catch(() => {});
+    return true;
   }
 
   /** Return the end of the session, with what the host itself has said of it. @param {ProximError} error */

@@ -328,10 +328,11 @@ export class Guest extends Session {
     rememberSeat(/** @type {Remembered} */ ({ ...seat, seal: this.#secret?.kept }));
   }
 
-  /** The host does not know this device any more. @internal @param {unknown} why */
+  /** Take the host's word that it does not know this device any more. Return whether it knew it. @internal @param {unknown} why */
   _gone(why) {
-    this.#secret?.forget(why);
+    if (!this.#secret?.forget(why)) return false;
     emit(this, "notice", { notice: "forgotten", missed: 0 });
+    return true;
   }
 
   /** @internal @param {ProximError} error */

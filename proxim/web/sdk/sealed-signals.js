@@ -11,7 +11,7 @@ import { emit } from "./events.js";
  * What a host hears of: that the guest has sent something sealed. What a guest hears of: that the host does not know it
  * any more. If a known `device` visits, nothing but hellos is sent before something of it has opened: a copy that only
  * listens would not use its ticket, and not be found out.
- * @typedef {{ _heard?: () => void, _gone?: (why: unknown) => void, device?: unknown }} Listener
+ * @typedef {{ _heard?: () => void, _gone?: (why: unknown) => boolean, device?: unknown }} Listener
  */
 
 /** Milliseconds to wait for a new epoch before another hello. */
@@ -111,9 +111,8 @@ export class SealedSignals {
     if (opened?.missed) emit(this.#session, "notice", { notice: "missed", missed: opened.missed });
     this.#update();
     const why = /** @type {any} */ (opened)?.data?.known?.gone;
-    if (why !== undefined && this.#session._gone) this.#session._gone(why);
-    else if (opened) return { data: opened.data };
-    return null;
+    if (why !== undefined && this.#session._gone?.(why)) return null;
+    return opened ? { data: opened.data } : null;
   }
 
   close() {
