@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import trio
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class _Formatter(logging.Formatter):
     """structlog's formatter, imported with the first record, since the import is slow."""
 
     def __init__(self, form: Format) -> None:
-        super().__init__()
+        super().__init__("%(asctime)s [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S")
         self._form: Format = form
 
     def prepare(self) -> None:
@@ -64,7 +66,20 @@ class _Formatter(logging.Formatter):
         self._formatter  # noqa: B018 - cached
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._formatter.format(record)
+        try:
+            formatter = self._formatter
+        except (OSError, ImportError):
+            # No file descriptor is free to import structlog: the record may say just that.
+            return self._format_plainly(record)
+        return formatter.format(record)
+
+    def _format_plainly(self, record: logging.LogRecord) -> str:
+        record.levelname = record.levelname.lower()
+        if self._form == "text":
+            return super().format(record)
+        time = datetime.fromtimestamp(record.created, UTC).isoformat()
+        fields = {"event": record.getMessage(), "level": record.levelname, "timestamp": time}
+        return msgspec.json.encode(fields).decode()
 
     @cached_property
     def _formatter(self) -> ProcessorFormatter:

@@ -2,6 +2,8 @@ import json
 import re
 import select
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 
@@ -94,6 +96,42 @@ def test_sigusr1_toggles_debug_level(talk):
     node.process.terminate()
     _, err, code = node.finish()
     assert (err, code) == ("", 0)
+
+
+WITHOUT_DESCRIPTORS = """
+import os, sys
+from proxim.cli import logs
+logs.configure("info", sys.argv[1])
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    logs.log.warning("nothing can be opened: %s", 1)
+for each in held:
+    os.close(each)
+logs.log.warning("it can")
+"""
+
+
+@pytest.mark.not_on("win32", reason="there is no limit on file descriptors")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_first_record_is_logged_when_descriptors_have_run_out(form):
+    import resource
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    command = [sys.executable, "-c", WITHOUT_DESCRIPTORS, form]
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=True)
+    first, second = done.stderr.splitlines()
+    if form == "text":
+        pattern = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[warning *\] "
+        assert re.fullmatch(pattern + "nothing can be opened: 1", first)
+        assert re.fullmatch(pattern + "it can", second)
+    else:
+        assert json.loads(first).keys() == json.loads(second).keys()
+        assert json.loads(first)["event"] == "nothing can be opened: 1"
 
 
 def test_log_id_is_stable_and_unique():
