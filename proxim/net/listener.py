@@ -51,6 +51,8 @@ _NOTHING_TO_ACCEPT = {
 On Windows EWOULDBLOCK is not EAGAIN, and a client that has left is ECONNRESET.
 """
 _ACCEPT_BATCH = 64
+_MOST_REFUSED = 64
+"""Connections beyond the limits of their address that may be open at once, to be answered."""
 _ACCEPT_PAUSE = 0.1
 _WARNING_INTERVAL = 30.0
 
@@ -103,6 +105,7 @@ class Listener:
         self._cork = Cork()
         self._outbox_totals = OutboxTotals(limits.max_outbox_bytes, stats)
         self._refusals = router.stats.refusals
+        self._refused = 0
         self._poller: Poller | None = None
         # Without a limit of its own: its ``room`` keeps a part of ``max_connections`` free.
         self._websockets = NetworkLimit(0)
@@ -168,9 +171,16 @@ class Listener:
         """
         slot = ConnectionSlot(self._router.limits)
         connection: SocketConnection | None = None
+        was_refused = False
         try:
             if not self._access.is_proxy(peer):
                 slot.take(self._access.source(peer))
+            was_refused = slot.is_refused
+            self._refused += was_refused
+            if was_refused and self._refused > _MOST_REFUSED:
+                # To answer it would hold a file descriptor for a while.
+                self._refusals["connections_per_address"] += 1
+                return
             if self._tls is not None and not is_inside:
                 stream = await self._do_tls_handshake(stream, self._tls)
             connection = await self._handle_request(stream, peer, slot)
@@ -185,6 +195,7 @@ class Listener:
                 if self._ended:
                     self._ended.unpark_all()
             slot.release()
+            self._refused -= was_refused
             await close_now(stream)
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:

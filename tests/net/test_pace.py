@@ -285,6 +285,19 @@ async def test_the_connections_of_an_address_are_limited(nursery, autojump_clock
     await memory_node.client(peer=HERE)
 
 
+async def test_few_refused_connections_are_open_at_once(nursery):
+    memory_node = MemoryNode(nursery, connections_per_address=1, linger_time=10_000)
+    await memory_node.client(peer=HERE)
+    refused = [memory_node.plug(peer=HERE) for _ in range(64)]
+    for stream in refused:
+        assert b" 503 " in await stream.receive_some()
+    assert await memory_node.plug(peer=HERE).receive_some() == b""
+    await memory_node.client(peer="192.0.2.2")
+    await refused[0].aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert b" 503 " in await memory_node.plug(peer=HERE).receive_some()
+
+
 async def test_the_connections_of_a_node_are_limited(nursery):
     memory_node = MemoryNode(nursery, max_connections=2)
     for _ in range(2):
