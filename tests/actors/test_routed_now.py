@@ -101,6 +101,8 @@ def test_refusal_is_told_once_and_nothing_of_the_request_is_kept():
     handled.on_refusal(pytest.fail)
     handled.set()
     assert handled._on_refusal is None
+    handled.on_refusal(pytest.fail)
+    assert handled._on_refusal is None
 
 
 async def test_session_that_is_not_here_is_looked_for_by_a_task(autojump_clock, node):
