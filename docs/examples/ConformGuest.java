@@ -50,7 +50,7 @@ class Guest implements WebSocket.Listener {
     private URI node;
     private String sessionId, code, resumeToken; // An app keeps the token in its own storage.
     private Json request;
-    private boolean isClosing;
+    private boolean isClosing, canCancel;
     protected boolean isSeated, isApproved, isOver, isHostOnline = true;
     private WebSocket socket;
     private CompletableFuture<?> sending;
@@ -159,7 +159,10 @@ class Guest implements WebSocket.Listener {
 
     protected void hear(String type, Json message) {
         switch (type) {
-            case "welcome" -> takeSeat();
+            case "welcome" -> {
+                canCancel = message.getOrDefault("features", "").contains("\"pair_cancel\"");
+                takeSeat();
+            }
             case "pair_pending" -> seated(message);
             case "resumed" -> {
                 seated(message);
@@ -216,12 +219,14 @@ class Guest implements WebSocket.Listener {
     }
 
     private void flush() {
-        if (!isApproved || !isSeated || isOver) return;
-        while (canSend() && !unsent.isEmpty()) {
+        if (!isSeated || isOver) return;
+        while (isApproved && canSend() && !unsent.isEmpty()) {
             say("signal", new Json().raw("data", unsent.remove()));
         }
-        if (isClosing) say("close_session", new Json());
-        isClosing = false;
+        if (isClosing && (isApproved || canCancel)) {
+            say(isApproved ? "close_session" : "pair_cancel", new Json());
+            isClosing = false;
+        }
     }
 
     protected boolean canSend() { return true; }

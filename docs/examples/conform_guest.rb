@@ -92,10 +92,7 @@ class Seal
   def unanswered? = @out && now > @out_since + 10
   def reload = (@epoch, @adopted, @out, @must_start = nil, nil, nil, true) # The rest is stored.
 
-  def start
-    @must_start = false
-    hello(ZEROS, new_key)
-  end
+  def start = hello(ZEROS, new_key).then { @must_start = false }
 
   def seal(value)
     text = encrypt(@to_host, nonce(@sent), JSON.generate(value))
@@ -209,6 +206,7 @@ class Guest
 
   def hear(message)
     return unless [nil, @session_id].include?(message[:session_id])
+    @features = message[:features] if message[:type] == "welcome"
     case message
     in { type: "welcome" } if @seal && !message[:features]&.include?("seal")
       finish("error", code: "seal_unavailable")
@@ -272,7 +270,8 @@ class Guest
   end
 
   def flush # Sends what has waited for the approval, the seat, or a new epoch.
-    return unless @is_approved && @is_seated
+    return unless @is_seated
+    return cancel unless @is_approved
     @seal.start if @is_host_online && @seal&.must_start
     until @unsent.empty? || (@seal && !(@is_host_online && @seal.ready?))
       say("signal", data: @seal ? @seal.seal(@unsent[0]) : @unsent[0]) ? @unsent.shift : return
@@ -280,6 +279,7 @@ class Guest
     @is_closing &&= !say("close_session")
   end
 
+  def cancel = @is_closing &&= !(@features&.include?("pair_cancel") && say("pair_cancel"))
   def mine = synchronize { yield if Thread.current == @thread }
   def show(code) = code && code != @code && tell("code", code: @code = code)
   def tell(kind, **fields) = @tell.call({ told: kind, **fields })
