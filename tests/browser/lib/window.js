@@ -52,6 +52,7 @@ export class PythonWindow {
       const check = () => {
         const at = this.#lines.findIndex((line) => pattern.test(line));
         if (at >= 0) finish(resolve, this.#lines.splice(at, 1)[0]);
+        else timer.refresh(); // What shows something new, such as how far a file is, goes on.
       };
       const complain = () => finish(reject, new Error(`no ${pattern}, but ${JSON.stringify(this.#lines)}`));
       const timer = setTimeout(complain, PATIENCE);
