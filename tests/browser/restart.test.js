@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acquaintances } from "./lib/acquainted.js";
+import { withoutSeal } from "./lib/plain.js";
 import { world } from "./lib/world.js";
 
 const here = world();
@@ -121,6 +122,46 @@ test("a code that a device has used gives way to another after the node was kill
   await phone.sees("The connection has ended");
   await desk.hasCode();
   assert.notEqual(await desk.link(), link);
+});
+
+test("the page shows a new code for a connection that is not sealed, whatever it did when the node was killed", async () => {
+  const desk = await here.desk(await withoutSeal(await here.context({ viewport: { width: 1280, height: 1000 } })));
+  const links = [await desk.opens("persistent")];
+  const isForgotten = async () => {
+    await here.node.crash();
+    await desk.sees("The server does not know it any more, perhaps after a restart. This is a new code.");
+    await desk.hasCode();
+    links.push(await desk.link());
+  };
+  // While it waited.
+  await isForgotten();
+  // While the person was asked.
+  const first = await here.phone(links.at(-1));
+  await first.asksAndWaits();
+  await desk.isAskedBy(/./);
+  await isForgotten();
+  await first.sees("The connection has ended");
+  assert.equal(await desk.page.locator("#prompt[open]").count(), 0);
+  // While a device was connected.
+  const second = await here.phone(links.at(-1));
+  await second.asksAndWaits("Second phone");
+  await desk.approves(second);
+  await Promise.all([desk.isConnected(), second.isConnected()]);
+  await second.says("last words");
+  await desk.sees("last words");
+  await isForgotten();
+  await second.sees("The connection has ended");
+  await desk.ended("The server does not know it any more, perhaps after a restart.");
+  await desk.page.locator(".bench.ended").getByText("The connection has ended.").waitFor();
+  assert.equal(new Set(links).size, 4);
+  const third = await here.phone(links.at(-1));
+  await third.asksAndWaits("Third phone");
+  await desk.approves(third);
+  await third.isConnected();
+  await theyTalk(desk, third, "again");
+  assert.equal(await desk.page.locator(".bench.ended").getByText("again to").count(), 0);
+  const titles = await desk.page.locator(".bench h2").allTextContents();
+  assert.deepEqual(titles.map((title) => title.trim()), ["Connected to Third phone", "Second phone"]);
 });
 
 test("a session that is not sealed is opened again by the SDK, and another guest connects", async () => {

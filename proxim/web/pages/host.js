@@ -8,8 +8,8 @@ import { closeFor } from "./end.js";
 import { showDeviceNotice, showKnown, showVisit } from "./known.js";
 import { addRow, moveToEnded, noteEnded } from "./list.js";
 import { ownName, setOwnName, startOwnName } from "./own-name.js";
-import { codeOf, problem } from "./problem.js";
-import { ask, wasApproved, wasDeclined } from "./prompt.js";
+import { codeOf, problem, reasonWords } from "./problem.js";
+import { ask, forgetGuest, wasApproved, wasDeclined } from "./prompt.js";
 import { offerRetry, resetRetries } from "./retry.js";
 import { showNotice } from "./sealed.js";
 import { startStage } from "./stage.js";
@@ -28,7 +28,7 @@ const TAB = `host ${nodeUrl}`;
 
 /** @type {Host} */
 let host;
-/** @type {Map<string, { session: HostSession, show: () => void, retire: () => void, leaves: () => Promise<void> }>} */
+/** @type {Map<string, { session: HostSession, show: () => void, retire: () => void, lose: () => void, leaves: () => Promise<void> }>} */
 const benches = new Map();
 let leaveTrouble = () => {};
 /** Whether a person has entered the access token of the last try. */
@@ -92,7 +92,15 @@ function welcome(session) {
   session.onnotice = showNotice;
   session.oncontested = () => session.prompt || toast(text.contestedLater);
   session.onpresence = ({ replaced }) => replaced && toast(text.guestMoved);
+  let { id } = session;
+  /** @type {string | undefined} */
+  let guest;
+  session.onlink = () => {
+    if (session.id !== id) startOver(session, id, guest);
+    id = session.id;
+  };
   session.onapproved = () => {
+    guest = session.deviceInfo?.name;
     // The device may be a new one, and was here now.
     listDevices();
     const isAwaited = shown === session;
@@ -106,6 +114,20 @@ function welcome(session) {
     const here = wasApproved(session) ? text.wrongNumber : wasDeclined(session) ? text.declinedHere : undefined;
     if (isAwaited && error.code === "session_ended") stage.replace(session, here);
   };
+}
+
+/**
+ * Show the code of a session that the server had forgotten, and that waits for a device again.
+ * @param {HostSession} session @param {string} id The id of before. @param {string} [guest] The name of the device of then.
+ */
+function startOver(session, id, guest) {
+  forgetGuest(session);
+  benches.get(id)?.lose();
+  benches.delete(id);
+  noteEnded(id, String(session.type), guest, "lost");
+  // The page shows one code.
+  if (!shown || shown === session) stage.show(session, text.newCodeAfter(reasonWords("lost")));
+  else session.close().catch(() => {});
 }
 
 /** @param {HostSession} session */

@@ -17,7 +17,7 @@ const MOST_KEPT = 20;
 const CLEARED = "proxim.cleared";
 const MOST_CLEARED = 200;
 
-/** @type {Map<string, { session: HostSession, element: HTMLElement, update: () => void, end: () => Promise<void> }>} */
+/** @type {Map<HostSession, { element: HTMLElement, update: () => void, end: () => Promise<void> }>} */
 const rows = new Map();
 
 /** @type {{ id: string, type: string, device: string, reason: string, at: number }[]} */
@@ -63,7 +63,7 @@ export function addRow(session, open, end) {
   };
   update();
   session.addEventListener("link", update);
-  rows.set(session.id, { session, element, update, end });
+  rows.set(session, { element, update, end });
   byId("list").prepend(element);
   showCounts();
 }
@@ -84,8 +84,8 @@ function dot(element, words, on) {
 
 /** Move an ended session to the list of ended ones. @param {HostSession} session */
 export function moveToEnded(session) {
-  rows.get(session.id)?.element.remove();
-  rows.delete(session.id);
+  rows.get(session)?.element.remove();
+  rows.delete(session);
   const { over } = session;
   // A session goes on if this page lost the node, or was replaced.
   if (over?.code === "session_ended") {

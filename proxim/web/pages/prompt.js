@@ -40,6 +40,14 @@ export const wasApproved = (session) => approved.has(session);
 /** Return whether a person has declined the guest. @param {HostSession} session */
 export const wasDeclined = (session) => declined.has(session);
 
+/** Close the prompt of a session whose guest the server has forgotten, and the decision about it. @param {HostSession} session */
+export function forgetGuest(session) {
+  approved.delete(session);
+  const at = waiting.findIndex((each) => each.session === session);
+  if (at === 0 && isOpen) finish();
+  else if (at >= 0) waiting.splice(at, 1);
+}
+
 /** Show a prompt, after the ones that wait already. @param {Prompt} prompt */
 export function ask(prompt) {
   // The node may send the same prompt again.

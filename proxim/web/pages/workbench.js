@@ -34,6 +34,9 @@ export function workbench(session, role) {
   const pace = new Pace(MOST_AT_ONCE, MOST_A_SECOND);
   let isFlooded = false;
   let isParted = false;
+  /** Whether the server has forgotten the other device, and the session waits for a new one. */
+  let isLost = false;
+  const listening = new AbortController();
   /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
     if (isFlooded) return;
@@ -134,11 +137,11 @@ export function workbench(session, role) {
     }, LATE_AFTER);
   };
   const update = () => {
-    const connected = !session.over && session.pc?.connectionState === "connected" && main?.readyState === "open";
-    const isWaiting = !session.over && !isParted && !connected && session.peerOnline;
+    const connected = !session.over && !isLost && session.pc?.connectionState === "connected" && main?.readyState === "open";
+    const isWaiting = !session.over && !isParted && !isLost && !connected && session.peerOnline;
     count(isWaiting);
     const isByServer = isWaiting && (gaveUp || isLate);
-    const name = otherName();
+    const name = isLost ? who.textContent : otherName();
     say(who, name ?? "");
     if (name === undefined) say(state, connected ? text.connectedToOther : text.otherSide);
     else say(state, connected ? text.connectedTo : "");
@@ -146,13 +149,14 @@ export function workbench(session, role) {
     files.enable(connected, isByServer);
     // The guest page itself says how the session ended.
     notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
-    again.hidden = !stuck || isParted || session.over !== null || !session.peerOnline;
+    again.hidden = !stuck || isParted || isLost || session.over !== null || !session.peerOnline;
     say(words, isByServer ? (session.sealed ? text.byServerSealed : text.byServer)(noticeWords()) : noticeWords());
   };
   /** Close the channel with the page: else the other device waits for seconds. @param {PageTransitionEvent} event */
   const goes = ({ persisted }) => persisted || session.pc?.close();
   const noticeWords = () => {
     if (isFlooded) return text.flooded;
+    if (isLost) return text.overNotice(reasonWords("lost"));
     if (session.over?.code === "session_ended") return text.overNotice(reasonWords(endReason(session)));
     if (session.over) return problemText(role, session.over);
     if (isParted) return text.parted;
@@ -160,6 +164,14 @@ export function workbench(session, role) {
     if (stuck) return problemText(role, stuck);
     if (tries > 1) return text.linkingSlow;
     return wasConnected ? text.linkingAgain : text.linking;
+  };
+  const end = () => {
+    removeEventListener("pagehide", goes);
+    leave.hidden = true;
+    remove.hidden = false;
+    element.classList.add("ended");
+    chat.end();
+    files.end(endOf(session));
   };
   /** @type {Partial<Record<keyof import("../proxim.js").SessionEventMap, (event: any) => void>>} */
   const handlers = {
@@ -194,14 +206,7 @@ export function workbench(session, role) {
     notice({ notice }) {
       if (notice === "missed") chat.lose();
     },
-    over() {
-      removeEventListener("pagehide", goes);
-      leave.hidden = true;
-      remove.hidden = false;
-      element.classList.add("ended");
-      chat.end();
-      files.end(endOf(session));
-    },
+    over: end,
     channel({ channel }) {
       if (!pace.takes()) flooded();
       else if (isTransfer(channel)) files.receive(channel);
@@ -212,13 +217,20 @@ export function workbench(session, role) {
     session.addEventListener(/** @type {keyof typeof handlers} */ (type), (event) => {
       handle(event);
       update();
-    });
+    }, { signal: listening.signal });
   }
   addEventListener("pagehide", goes);
   update();
   byId("benches").prepend(element);
   return {
     leaves,
+    /** Stay as that of a session that has ended, since the server has forgotten the other device. */
+    lose() {
+      isLost = true;
+      end();
+      update();
+      listening.abort();
+    },
     /** Remove the workbench, unless it has an unsaved file. */
     retire() {
       if (!files.hasUnsaved) element.remove();
