@@ -60,7 +60,7 @@ def forget_command(
         known = book.load()
         chosen = known if everything else [_find(known, name) for name in names]
         for device in chosen:
-            book.drop(device.session_id)
+            book.drop(device.session_id, is_closed=False)
             text = f"{quoted(device.name)} is forgotten."
             reporter.report("forgotten", text, id=device.session_id, name=device.name)
         reporter.exit_code = program.APPROVED
@@ -69,8 +69,9 @@ def forget_command(
                 for device in chosen:
                     with suppress(UnknownSession):
                         await host.close(device.session_id)
+                    book.drop(device.session_id)
         except ConnectionLost as error:
-            program.report_error(reporter, "The node was not told, and knows no host for it", error)
+            program.report_error(reporter, "The node is told by the next `proxim host`", error)
 
     program.run(action, as_json=as_json)
 

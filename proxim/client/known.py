@@ -152,7 +152,7 @@ class KnownDevices:
 
     async def forget(self, device_id: str) -> None:
         """Forget a device, and end its visit. Raises ``UnknownSession`` if no device has the id."""
-        if not self.book.drop(device_id):
+        if not self.book.drop(device_id, is_closed=self.connection.online):
             raise UnknownSession("no known device has this id")
         if self._seats is not None and device_id in self._seats:
             self._seats.remove(device_id)
@@ -261,6 +261,9 @@ class KnownDevices:
             return math.inf
         records = self.book.try_load()
         pause = math.inf if records is not None else TRY_AGAIN
+        for session_id in self.book.to_close() if records is not None else ():
+            await self._close(session_id, introduces)
+            self.book.try_drop(session_id)
         for record in records or ():
             if record.end <= time.time():
                 self._expire(record.session_id)

@@ -29,13 +29,17 @@ class DeviceBook:
         self._store = store
 
     def load(self) -> list[KnownDevice]:
-        """Return the records."""
-        return self._store.load()
+        """Return the records of the devices that are not forgotten."""
+        return [device for device in self._store.load() if not device.is_forgotten]
+
+    def to_close(self) -> list[str]:
+        """Return the standing sessions of forgotten devices, which are still to be closed."""
+        return [device.session_id for device in self._store.load() if device.is_forgotten]
 
     def try_load(self) -> list[KnownDevice] | None:
         """Return the records; None if the store fails."""
         try:
-            return self._store.load()
+            return self.load()
         except Exception as error:
             log.error("the known devices cannot be read: %s", error)
             return None
@@ -81,14 +85,20 @@ class DeviceBook:
         with held(self._store):
             self._store.save([*self._store.load(), record])
 
-    def drop(self, device_id: str) -> bool:
-        """Delete the record of a device, and return whether there was one."""
+    def drop(self, device_id: str, *, is_closed: bool = True) -> bool:
+        """Delete the record of a device, and return whether there was one.
+
+        If its standing session is not closed, ``to_close`` has its id from then on.
+        """
         with held(self._store):
             devices = self._store.load()
+            found = [device for device in devices if device.session_id == device_id]
             left = [device for device in devices if device.session_id != device_id]
-            if len(left) < len(devices):
+            if found and not is_closed:
+                left.append(records.forgotten(found[0]))
+            if found:
                 self._store.save(left)
-        return len(left) < len(devices)
+        return any(not device.is_forgotten for device in found)
 
     def try_drop(self, device_id: str) -> None:
         """Try to delete the record of a device."""
@@ -104,7 +114,7 @@ class DeviceBook:
         with held(self._store):
             devices = self._store.load()
             for index, device in enumerate(devices):
-                if device.session_id == device_id:
+                if device.session_id == device_id and not device.is_forgotten:
                     changed = devices[index] = change(device)
                     if changed != device:
                         self._store.save(devices)

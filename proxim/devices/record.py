@@ -41,7 +41,8 @@ class KnownDevice(Struct, frozen=True):
     """A device that the host remembers; all of it is secret.
 
     ``name`` is the one that the person at the host gave. ``end``, ``since`` and ``last_seen`` are
-    in seconds of the system clock. ``session_id`` is that of the standing session.
+    in seconds of the system clock. ``session_id`` is that of the standing session. ``is_forgotten``
+    says that nothing is left to do but to close it.
     """
 
     session_id: str
@@ -55,10 +56,27 @@ class KnownDevice(Struct, frozen=True):
     seen: tuple[bytes, ...] = ()
     last_seen: float | None = None
     takes_files: bool = False
+    is_forgotten: bool = False
 
     def __repr__(self) -> str:
         # A log must not have the secrets.
         return f"KnownDevice({self.name!r}, end={self.end!r})"
+
+
+def forgotten(device: KnownDevice) -> KnownDevice:
+    """Return the record of a device that is forgotten, without its secrets and its name."""
+    gone = Standing(b"", b"", b"")
+    return KnownDevice(
+        session_id=device.session_id,
+        name="",
+        key=b"",
+        policy=device.policy,
+        since=device.since,
+        end=device.end,
+        standing=gone,
+        tickets=Tickets(b""),
+        is_forgotten=True,
+    )
 
 
 class Verdict(StrEnum):

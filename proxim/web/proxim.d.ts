@@ -679,6 +679,7 @@ export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open"
  * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
  * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
  * keys of its last requests, `pairedIn` is the session that brought the grant.
+ * `isForgotten` says that nothing is left to do but to close the standing session.
  */
 export type StoredDevice = KnownDevice & {
     key: string;
@@ -690,6 +691,7 @@ export type StoredDevice = KnownDevice & {
     isUsed: boolean;
     seen: string[];
     pairedIn: string;
+    isForgotten?: boolean;
 };
 /**
  * A device that a host remembers. The person at the host gave the `name`. With `policy` `auto` its visits are approved

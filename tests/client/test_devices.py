@@ -125,6 +125,34 @@ async def test_visit_by_a_grant_that_a_later_program_used_last(pair):
             await is_waiting(host)
 
 
+async def test_device_that_is_forgotten_without_the_node_is_a_stranger_to_the_next_program(
+    wire, tmp_path
+):
+    pair = Pair(wire.url)
+    pair.devices = DeviceFile(tmp_path / "devices")
+    async with pair.host() as host:
+        await pair.remember(host)
+        standing = pair.record.session_id
+        await wire.cut(host.sessions.get(standing) or host._known.visits[standing])
+        await until(lambda: not host._connection.online)
+        await host.forget(standing)
+        assert host.devices() == []
+        assert "My phone" not in (tmp_path / "devices").read_text()
+    await wire.mend()
+    assert [each.status for each in wire.node.sessions() if each.session_id == standing] == [
+        "pending"
+    ]
+    async with pair.host() as host:
+        await until(lambda: pair.devices.load() == [])
+        assert host.devices() == [] == list(host.sessions)
+        assert [each.reason for each in wire.node.sessions() if each.session_id == standing] == [
+            "closed"
+        ]
+        with pytest.raises(NOT_REACHED):
+            async with pair.visit():
+                pass
+
+
 # -- a copy ----------------------------------------------------------------------------------
 
 

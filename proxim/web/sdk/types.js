@@ -57,8 +57,9 @@
  * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
  * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
  * keys of its last requests, `pairedIn` is the session that brought the grant.
+ * `isForgotten` says that nothing is left to do but to close the standing session.
  * @typedef {KnownDevice & { key: string, nonce: string, seed: string, private: string, ticket: string,
- *   previous: string | null, isUsed: boolean, seen: string[], pairedIn: string }} StoredDevice
+ *   previous: string | null, isUsed: boolean, seen: string[], pairedIn: string, isForgotten?: boolean }} StoredDevice
  */
 
 /**

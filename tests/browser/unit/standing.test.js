@@ -14,11 +14,12 @@ function stored(name) {
 }
 
 /** Return standing sessions at a node that opens so many at once. @param {number} count @param {number} room */
-async function standing(count, room) {
+async function standing(count, room, isIntroduced = true) {
   let devices = Array.from({ length: count }, (_, at) => stored(`Phone ${at}`));
   const open = new Set();
   const node = { asked: 0, room, sent: /** @type {string[]} */ ([]) };
   const _connection = {
+    isIntroduced,
     async request(_type, request, check) {
       node.asked += 1;
       const id = sessionIdOf(request.nonce);
@@ -35,9 +36,12 @@ async function standing(count, room) {
   const host = { _connection, sessions: new Map() };
   const store = { load: () => devices, save: (all) => (devices = all) };
   const tools = { fail: (code) => Object.assign(new Error(code), { code }), tell: () => {}, pauseAfter: (_, tries) => 1000 * 2 ** tries };
-  const known = new StandingSessions(host, { forget: () => {}, has: () => false }, store, tools);
-  await known.load();
-  return { known, node, open, devices: () => devices };
+  const opens = async () => {
+    const known = new StandingSessions(host, { forget: () => {}, has: () => false }, store, tools);
+    await known.load();
+    return known;
+  };
+  return { known: await opens(), node, open, opens, _connection, devices: () => devices };
 }
 
 /** Let promises settle. */
@@ -66,4 +70,22 @@ test("the node is asked no more after its first refusal, and again later, with p
   } finally {
     mock.timers.reset();
   }
+});
+
+test("a device that is forgotten without the node is closed by the next page, and nothing is kept of it", async () => {
+  const { known, node, opens, _connection, devices } = await standing(2, 2);
+  await known.openMissing();
+  const [{ id }, { id: other }] = devices();
+  Object.assign(_connection, { isIntroduced: false, send: () => {} });
+  await known.forget(id);
+  assert.deepEqual(known.list().map((device) => device.id), [other]);
+  const { name, key, nonce, seed, private: own, ticket } = devices().find((device) => device.id === id);
+  assert.deepEqual([name, key, nonce, seed, own, ticket], ["", "", "", "", "", ""]);
+  Object.assign(_connection, { isIntroduced: true, send: ({ type, session_id }) => node.sent.push(`${type} ${session_id}`) });
+  const next = await opens();
+  assert.deepEqual(next.list().map((device) => device.id), [other]);
+  next.registered([id, other].map((session_id) => ({ session_id, status: "pending" })), []);
+  await next.openMissing();
+  assert.deepEqual(node.sent, [`close_session ${id}`]);
+  assert.deepEqual(devices().map((device) => device.id), [other]);
 });

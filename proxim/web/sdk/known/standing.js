@@ -33,6 +33,12 @@ const REVOKING = ["copied", "expired"];
 /** @param {StoredDevice} device @returns {KnownDevice} */
 const publicOf = ({ id, name, policy, since, end, lastSeen, takesFiles }) => ({ id, name, policy, since, end, lastSeen, takesFiles });
 
+/** Return the record of a device that is forgotten, without its secrets and its name. @param {StoredDevice} device */
+const forgotten = ({ id, policy, since, end, lastSeen }) => ({
+  ...{ id, policy, since, end, lastSeen, name: "", takesFiles: false, isForgotten: true },
+  ...{ key: "", nonce: "", seed: "", private: "", ticket: "", previous: null, isUsed: false, seen: [], pairedIn: "" },
+});
+
 export class StandingSessions {
   #host;
   #secrets;
@@ -42,6 +48,8 @@ export class StandingSessions {
   #timer;
   /** @type {Map<string, StoredDevice>} */
   #devices = new Map();
+  /** @type {string[]} The ids of sessions of forgotten devices, of which the node has not been told. */
+  #toClose = [];
   /** @type {Set<string>} The ids of sessions that are open at the node, or about to be. */
   #open = new Set();
 
@@ -155,7 +163,8 @@ export class StandingSessions {
   /** Forget a device: it cannot come any more, and a visit ends. @param {string} id */
   async forget(id) {
     const device = this.#devices.get(id);
-    await this.#remove(id);
+    if (this.#host._connection.isIntroduced) await this.#remove(id);
+    else await this.#change(id, forgotten);
     const session = this.#visitOf(id);
     const gone = { known: { gone: "forgotten" } };
     for (const each of [session, this.#host.sessions.get(device?.pairedIn ?? "")]) {
@@ -204,6 +213,11 @@ export class StandingSessions {
   /** Open the standing sessions that the node does not have, up to its limit. @param {number} [tries] */
   async openMissing(tries = 0) {
     clearTimeout(this.#timer);
+    for (const id of this.#toClose) {
+      this.#close(id);
+      // If this is not stored, it is closed once more.
+      await this.#remove(id).catch(() => {});
+    }
     for (const id of [...this.#devices.keys()]) if (await this.#reopen(id, tries)) return;
   }
 
@@ -316,6 +330,7 @@ export class StandingSessions {
 
   /** @param {StoredDevice[]} devices */
   #take(devices) {
-    this.#devices = new Map(devices.map((device) => [device.id, device]));
+    this.#devices = new Map(devices.filter(({ isForgotten }) => !isForgotten).map((device) => [device.id, device]));
+    this.#toClose = devices.filter(({ isForgotten }) => isForgotten).map(({ id }) => id);
   }
 }
