@@ -62,6 +62,7 @@ class Talk:
         self._notices, self._to_tell = trio.open_memory_channel[str](inf)
         self._outgoing, self._to_send = trio.open_memory_channel[Transfer](inf)
         self._turn = trio.Semaphore(MOST_OUTGOING)
+        self._ends: trio.Nursery
         told = _Told(self, sealed=session.sealed)
         self._direct = Direct(session, told)
         self._chat = Chat(session, self._direct, told)
@@ -76,6 +77,19 @@ class Talk:
             self._hear = self._notice = self._done = self._decide = _ignore
 
     async def _run(self) -> None:
+        async with trio.open_nursery() as self._ends:
+            await self._exchange()
+            for transfer in list(self.transfers):
+                transfer._finish(self._direct.over)
+                await self._end(transfer)
+        while True:
+            try:
+                await self._tell(self._notice, self._to_tell.receive_nowait())
+            except trio.WouldBlock:
+                break
+        await self._tell(self._notice, f"{self._direct.over}.")
+
+    async def _exchange(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._chat.run)
             nursery.start_soon(self._send_files)
@@ -88,15 +102,6 @@ class Talk:
                 readers.start_soon(self._receive_files)
                 readers.start_soon(self._read_signals)
             nursery.cancel_scope.cancel()
-        for transfer in list(self.transfers):
-            transfer._finish(self._direct.over)
-            await self._end(transfer)
-        while True:
-            try:
-                await self._tell(self._notice, self._to_tell.receive_nowait())
-            except trio.WouldBlock:
-                break
-        await self._tell(self._notice, f"{self._direct.over}.")
 
     def send(self, text: str) -> None:
         """Send a chat message, once those before it were sent. Returns at once."""
@@ -161,7 +166,8 @@ class Talk:
     async def _end(self, transfer: Transfer) -> None:
         if transfer in self.transfers:
             self.transfers.remove(transfer)
-        await self._tell(self._done, transfer)
+        # In a task that the end of the session does not cancel: nobody else would tell it.
+        self._ends.start_soon(self._tell, self._done, transfer)
 
     async def _tell(self, function: Callable[[T], Awaitable[object]], value: T) -> None:
         try:

@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from proxim.client import open_guest, open_host
 from proxim.files import Transfer
@@ -146,6 +147,23 @@ async def test_end_of_the_session_ends_the_transfers(node, desk, phone, photo):
             await side.is_told("holiday.jpg: the ")
             await side.is_told("the session has ended: closed.")
         assert desk.talk.transfers == phone.talk.transfers == []
+
+
+async def test_end_of_a_file_is_told_though_the_session_ends_meanwhile(node, desk, phone, tmp_path):
+    told = []
+
+    async def done(transfer):
+        await desk.talk._session.ended()
+        await wait_all_tasks_blocked()
+        told.append(transfer)
+
+    async with talking(node.url, desk, phone) as (session, _):
+        desk.talk._done = done
+        desk.talk.send_file(unread := transfer(tmp_path / "nothing.txt"))
+        await until(lambda: unread.is_over)
+        await session.close()
+        await desk.is_told("the session has ended: closed.")
+        assert told == [unread]
 
 
 async def test_without_a_channel_chat_goes_through_the_node_and_files_wait(
