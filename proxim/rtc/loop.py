@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -30,6 +30,7 @@ class Loop:
     def __init__(self) -> None:
         self._users = 0
         self._finishing = set[asyncio.Task[object]]()
+        self._calls = set[Future[Any]]()
         self.asyncio = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="proxim-rtc", daemon=True).start()
 
@@ -64,7 +65,7 @@ class Loop:
         """Call a coroutine function in the loop; return or raise what it does.
 
         If this is cancelled, the coroutine is cancelled, too. Raises ``ChannelClosed`` if the loop
-        ends first.
+        ends first, or has ended.
         """
         done = trio.Event()
         token = trio.lowlevel.current_trio_token()
@@ -73,12 +74,23 @@ class Loop:
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(done.set)
 
-        future = asyncio.run_coroutine_threadsafe(function(*args), self.asyncio)
+        work = function(*args)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.asyncio)
+        except RuntimeError:  # The loop is closed, and with it every connection.
+            work.close()
+            raise ChannelClosed("the connection is closed") from None
         future.add_done_callback(wake)
+        self._calls.add(future)
+        if self.asyncio.is_closed():
+            future.cancel()
         try:
             await done.wait()
         finally:
+            self._calls.discard(future)
             future.cancel()
+            if self.asyncio.is_closed():
+                work.close()  # It may not have begun.
         try:
             return future.result()
         except CancelledError:
@@ -102,6 +114,9 @@ class Loop:
             self.asyncio.run_until_complete(self.asyncio.shutdown_default_executor())
         finally:
             self.asyncio.close()
+            # What was called between the last step of the loop and its end.
+            for future in list(self._calls):
+                future.cancel()
 
 
 async def _all_done(tasks: set[asyncio.Task[object]]) -> None:

@@ -83,6 +83,36 @@ async def test_call_of_a_loop_that_ends_says_that_the_connection_is_closed():
             await loop.call(asyncio.sleep, 3600)
 
 
+async def test_call_of_a_loop_that_has_ended_says_so():
+    loop = Loop.enter()
+    loop.leave()
+    await until(loop.asyncio.is_closed)
+    with pytest.raises(ChannelClosed):
+        await loop.call(asyncio.sleep, 0)
+
+
+async def test_call_that_an_ending_loop_does_not_begin_says_so(monkeypatch):
+    loop = Loop.enter()
+    close, stopped, goes_on = loop.asyncio.close, threading.Event(), threading.Event()
+
+    def close_later():
+        stopped.set()
+        goes_on.wait(PATIENCE)
+        close()
+
+    async def go_on():
+        await trio.testing.wait_all_tasks_blocked()
+        goes_on.set()
+
+    monkeypatch.setattr(loop.asyncio, "close", close_later)
+    loop.leave()
+    await until(stopped.is_set)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(go_on)
+        with trio.fail_after(PATIENCE), pytest.raises(ChannelClosed):
+            await loop.call(asyncio.sleep, 0)
+
+
 async def test_path_says_how_the_sides_are_connected(node):
     async with joined(node.url) as (host, guest, *_):
         for channel in (host, guest):
