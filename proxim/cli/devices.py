@@ -33,7 +33,7 @@ def list_command(register: Register, as_json: bool) -> None:
     """List the devices that this computer knows as a host at the node."""
 
     async def action(reporter: Reporter) -> None:
-        found = _book(register).load()
+        found = _book(register).current()
         events = [_fields(device) for device in found]
         reporter.report_all("device", events, "No known devices.", lambda: _show(found))
 
@@ -57,8 +57,7 @@ def forget_command(
 
     async def action(reporter: Reporter) -> None:
         book = _book(register)
-        known = book.load()
-        chosen = known if everything else [_find(known, name) for name in names]
+        chosen = book.load() if everything else [_find(book.current(), name) for name in names]
         for device in chosen:
             book.drop(device.session_id, is_closed=False)
             text = f"{quoted(device.name)} is forgotten."
@@ -87,7 +86,7 @@ def rename_command(register: Register, name: str, new_name: str, as_json: bool) 
 
     async def action(reporter: Reporter) -> None:
         book = _book(register)
-        device = _find(book.load(), name)
+        device = _find(book.current(), name)
         book.rename(device.session_id, new_name)
         text = f"{quoted(device.name)} is called {quoted(new_name)} now."
         reporter.report("renamed", text, id=device.session_id, name=new_name)

@@ -57,8 +57,9 @@ class DeviceHost:
 
     async def forget_all(self) -> None:
         """Forget all known devices."""
-        for device in self.devices():
-            await self.forget(device.id)
+        # Expired ones, too.
+        for record in self._need_known().book.load():
+            await self.forget(record.session_id)
 
     async def rename(self, device_id: str, name: str) -> None:
         """Give a known device another name. The device is not told.

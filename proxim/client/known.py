@@ -23,7 +23,7 @@ from proxim.client.host_session import HostSession
 from proxim.client.sealed_host import HostProfile, HostSecret
 from proxim.client.visit import Visit, asks_anew, say_forgotten
 from proxim.devices.book import DeviceBook
-from proxim.devices.record import KnownDevice
+from proxim.devices.record import EXPIRED_KEPT, KnownDevice
 from proxim.devices.standing import grant_of, link_keys, new_device, opening
 from proxim.devices.store import DeviceStore
 from proxim.protocol import messages as wire
@@ -88,7 +88,7 @@ class KnownDevices:
 
     def list(self) -> list[Device]:
         """Return the known devices, the oldest first. Raises what the store raises."""
-        return sorted(map(self.describe, self.book.load()), key=lambda device: device.since)
+        return sorted(map(self.describe, self.book.current()), key=lambda device: device.since)
 
     def describe(self, record: KnownDevice) -> Device:
         """Return a device as programs see it."""
@@ -255,7 +255,7 @@ class KnownDevices:
     async def open_missing(self, *, introduces: bool = False) -> float:
         """Open the standing sessions that are not open; return in how many seconds to try again.
 
-        Forgets the devices whose time is over. Raises ``ConnectionLost``.
+        Ends the visits of devices whose time is over. Raises ``ConnectionLost``.
         """
         if not FEATURES.issubset(self.connection.features):
             return math.inf
@@ -266,7 +266,7 @@ class KnownDevices:
             self.book.try_drop(session_id)
         for record in records or ():
             if record.end <= time.time():
-                self._expire(record.session_id)
+                self._expire(record)
         for record in records or ():
             is_open = record.session_id in self.visits and record.session_id not in self._forgotten
             if is_open or record.end <= time.time():
@@ -289,10 +289,11 @@ class KnownDevices:
         self._is_full = False
         return pause
 
-    def _expire(self, session_id: str) -> None:
-        self.book.try_drop(session_id)
-        if session_id in self.visits:
-            self.visits[session_id]._abandon(_over("expired"))
+    def _expire(self, record: KnownDevice) -> None:
+        if record.end + EXPIRED_KEPT <= time.time():
+            self.book.try_drop(record.session_id)
+        if record.session_id in self.visits:
+            self.visits[record.session_id]._abandon(_over("expired"))
 
     async def _open(self, record: KnownDevice, *, introduces: bool = False) -> float:
         """Open a standing session, and return when the link ends. Raises what the node says."""

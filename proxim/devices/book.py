@@ -36,6 +36,11 @@ class DeviceBook:
         """Return the standing sessions of forgotten devices, which are still to be closed."""
         return [device.session_id for device in self._store.load() if device.is_forgotten]
 
+    def current(self) -> list[KnownDevice]:
+        """Return the records without those whose time is over."""
+        now = time.time()
+        return [record for record in self.load() if now < record.end]
+
     def try_load(self) -> list[KnownDevice] | None:
         """Return the records; None if the store fails."""
         try:

@@ -17,6 +17,9 @@ Policy = Literal["ask", "auto"]
 KEYS_KEPT = 64
 """The keys of so many requests are kept, to recognise a request that is sent again."""
 
+EXPIRED_KEPT = 30 * 86_400.0
+"""Seconds for which the record of an expired device is kept: the system clock may be wrong."""
+
 
 class Standing(Struct, frozen=True):
     """The secrets of the standing session, by which the host opens it again and reads requests."""

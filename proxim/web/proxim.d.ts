@@ -679,7 +679,8 @@ export type Notice = "tampered" | "late" | "before" | "missed" | "does_not_open"
  * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
  * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
  * keys of its last requests, `pairedIn` is the session that brought the grant.
- * `isForgotten` says that nothing is left to do but to close the standing session.
+ * `isForgotten` says that nothing is left to do but to close the standing session. `hasExpired`: the page was told that
+ * its time is over. It is removed 30 days later, since the clock may be wrong.
  */
 export type StoredDevice = KnownDevice & {
     key: string;
@@ -692,6 +693,7 @@ export type StoredDevice = KnownDevice & {
     seen: string[];
     pairedIn: string;
     isForgotten?: boolean;
+    hasExpired?: boolean;
 };
 /**
  * A device that a host remembers. The person at the host gave the `name`. With `policy` `auto` its visits are approved

@@ -166,6 +166,34 @@ test("a device whose time is over hears so, and is forgotten", async () => {
   assert.deepEqual([await desk.devices(), await phone.grants()], [[], []]);
 });
 
+test("a clock that is wrong for a moment costs neither side what it knows; 30 days after its end that is removed", async () => {
+  const { desk, phone } = await acquainted({ name: "My phone", days: 30 });
+  await theyPart(desk, phone);
+  const now = Date.now();
+  const at = async (days) => {
+    // A node that has the session of the device would keep it open.
+    await here.node.restart();
+    for (const { page } of [desk, phone]) await page.clock.setSystemTime(now + days * DAY);
+    await desk.reloads();
+  };
+  const known = async () => [(await desk.devices()).length, (await phone.grants()).length];
+  await at(40);
+  await desk.hears("My phone: expired");
+  assert.deepEqual(await known(), [0, 0]);
+  await at(41);
+  assert.deepEqual(await desk.does(() => globalThis.heard), []);
+  await at(0);
+  assert.deepEqual(await known(), [1, 1]);
+  assert.equal(await phone.visits(), null);
+  await desk.welcomes();
+  await phone.connects();
+  await theyPart(desk, phone);
+  await at(61);
+  assert.deepEqual(await known(), [0, 0]);
+  assert.deepEqual(await phone.does(() => globalThis.stored()), []);
+  await desk.does(() => globalThis.until(() => Object.keys(localStorage).every((name) => !/^proxim.devices/.test(name) || localStorage[name] === "[]")));
+});
+
 test("no script can read the key of a device where the browser itself signs", async () => {
   const { phone } = await acquainted();
   const [isThere, error] = await phone.does(async () => {

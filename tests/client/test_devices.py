@@ -415,6 +415,33 @@ async def test_device_whose_time_is_over_is_forgotten_when_the_host_starts(pair)
         assert (host.devices(), host._known.visits) == ([], {})
 
 
+async def test_clock_that_is_wrong_for_a_moment_costs_no_known_device(pair, monkeypatch):
+    real, days = time.time, 86_400
+    async with pair.host() as host:
+        await pair.remember(host, days=30)
+    monkeypatch.setattr(time, "time", lambda: real() + 59 * days)
+    async with pair.host() as host:
+        assert host.devices() == []
+    monkeypatch.undo()
+    async with pair.host() as host:
+        (device,) = host.devices()
+        assert device.name == "My phone"
+        async with pair.visiting(host):
+            pass
+    monkeypatch.setattr(time, "time", lambda: real() + 61 * days)
+    async with pair.host() as host:
+        assert host.devices() == []
+        await until(lambda: not pair.devices.load())
+
+
+async def test_expired_device_is_forgotten_with_all_others(pair):
+    async with pair.host() as host:
+        await pair.remember(host)
+        pair.devices.save([structs.replace(pair.record, end=time.time())])
+        await host.forget_all()
+        assert pair.devices.load() == []
+
+
 async def test_another_device_with_the_link_is_turned_away(pair):
     async with pair.host() as host:
         await pair.remember(host)

@@ -57,9 +57,11 @@
  * A known device as its host stores it; all of it is secret. The binary fields are base64url. `since`, `end` and
  * `lastSeen` are times of `Date.now()`. `nonce`, `seed` and `private` are those of its standing session, `seen` has the
  * keys of its last requests, `pairedIn` is the session that brought the grant.
- * `isForgotten` says that nothing is left to do but to close the standing session.
+ * `isForgotten` says that nothing is left to do but to close the standing session. `hasExpired`: the page was told that
+ * its time is over. It is removed 30 days later, since the clock may be wrong.
  * @typedef {KnownDevice & { key: string, nonce: string, seed: string, private: string, ticket: string,
- *   previous: string | null, isUsed: boolean, seen: string[], pairedIn: string, isForgotten?: boolean }} StoredDevice
+ *   previous: string | null, isUsed: boolean, seen: string[], pairedIn: string, isForgotten?: boolean,
+ *   hasExpired?: boolean }} StoredDevice
  */
 
 /**

@@ -2,6 +2,7 @@
 
 import { bytesOf, decode64, drawRandom, encode64, hasEd25519, loadEd25519 } from "../seal/index.js";
 import { locked } from "./change.js";
+import { EXPIRED_KEPT } from "./record.js";
 
 /** @import { Known, Signer } from "../seal/device.js" */
 /** @import { Grant, LinkSeal } from "../types.js" */
@@ -56,7 +57,7 @@ const grantOf = (id) => run("grants", "readonly", (store) => store.get(id));
 export async function grantsAt(nodeUrl) {
   /** @type {StoredGrant[]} */
   const all = await run("grants", "readonly", (store) => store.getAll());
-  for (const { id, end } of all) if (Date.now() >= end) await removeGrant(id);
+  for (const { id, end } of all) if (Date.now() >= end + EXPIRED_KEPT) await removeGrant(id);
   return all
     .filter((grant) => grant.nodeUrl === nodeUrl && Date.now() < grant.end)
     .map(({ id, sessionId, hostName, end, isAuto, since, pairedIn }) => ({ id, nodeUrl, sessionId, hostName, end, isAuto, since, pairedIn }))
@@ -73,7 +74,7 @@ const folded = (name) => name.normalize("NFKC").toLowerCase().split(/\s+/).filte
 async function unlikeOthers(name, id) {
   /** @type {StoredGrant[]} */
   const all = await run("grants", "readonly", (store) => store.getAll());
-  const taken = all.filter((each) => each.id !== id).map(({ hostName }) => folded(hostName));
+  const taken = all.filter((each) => each.id !== id && Date.now() < each.end).map(({ hostName }) => folded(hostName));
   let [own, number] = [name, 1];
   while (taken.includes(folded(own))) own = `${name} (${(number += 1)})`;
   return own;

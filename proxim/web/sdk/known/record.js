@@ -10,6 +10,8 @@ import { decode64, drawRandom, encode64, TICKET_BYTES } from "../seal/index.js";
 
 /** The keys of so many requests are kept, to recognise a request that is sent again. */
 export const KEYS_KEPT = 64;
+/** Milliseconds for which what has expired is kept, out of sight: the clock of the device may be wrong. */
+export const EXPIRED_KEPT = 30 * 86_400_000;
 
 /**
  * What to do about a request on a standing link:

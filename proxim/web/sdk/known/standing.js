@@ -2,7 +2,7 @@
 
 import { decode64, drawRandom, encode64, keysOf, nameFault, newLink, newNonce, pairOf, sessionIdOf, TICKET_BYTES } from "../seal/index.js";
 import { changeStored } from "./change.js";
-import { approve, judge, use } from "./record.js";
+import { approve, EXPIRED_KEPT, judge, use } from "./record.js";
 
 /** @import { ProximError } from "../errors.js" */
 /** @import { Host } from "../host.js" */
@@ -71,9 +71,9 @@ export class StandingSessions {
     return device ? publicOf(device) : null;
   }
 
-  /** Return all devices, the latest first. */
+  /** Return all devices whose time is not over, the latest first. */
   list() {
-    return [...this.#devices.values()].map(publicOf).sort((a, b) => b.since - a.since);
+    return [...this.#devices.values()].filter(({ end }) => Date.now() < end).map(publicOf).sort((a, b) => b.since - a.since);
   }
 
   /**
@@ -176,7 +176,8 @@ export class StandingSessions {
   }
 
   async forgetAll() {
-    for (const { id } of this.list()) await this.forget(id);
+    // Expired ones, too.
+    for (const id of [...this.#devices.keys()]) await this.forget(id);
   }
 
   /** Change what a person decides about a device. @param {string} id @param {{ name?: string, takesFiles?: boolean }} wanted */
@@ -265,13 +266,15 @@ export class StandingSessions {
     this.#secrets.forget(id);
     try {
       if (Date.now() < device.end) {
+        if (device.hasExpired) await this.#change(id, (each) => ({ ...each, hasExpired: undefined }));
         await this.#create(device);
         return false;
       }
-      await this.#remove(id);
+      if (Date.now() >= device.end + EXPIRED_KEPT) await this.#remove(id);
+      else if (!device.hasExpired) await this.#change(id, (each) => ({ ...each, hasExpired: true }));
       // A visit ended here by the clock.
       this.#close(id);
-      this.#tools.tell(publicOf(device), "expired");
+      if (!device.hasExpired) this.#tools.tell(publicOf(device), "expired");
     } catch (error) {
       this.#open.delete(id);
       const pause = this.#tools.pauseAfter(error, tries);
