@@ -123,8 +123,7 @@ class GrantKeeper:
             self.grant = self._new_grant(guest.node_url, answer.terms.name, answer.known)
             self._store_soon(guest, self.grant, is_new=True)
         elif isinstance(answer.known, bytes) and self.grant is not None:
-            # Under the name that it has here: the host could take that of another one.
-            self.grant = structs.replace(self.grant, ticket=answer.known)
+            self.grant = structs.replace(self.grant, ticket=answer.known, name=answer.terms.name)
             self._store_soon(guest, self.grant)
         elif answer.gone is not None:
             self.forget(guest)
@@ -146,7 +145,7 @@ class GrantKeeper:
         """Put a grant into the store, or delete it there.
 
         One that the store has of the same session stays if the grant is new, or of another host.
-        The name of a new one is unlike those of the others.
+        Its name is unlike those of the others: a host could take the name of another one.
         """
         stored = self._is_stored = trio.Event()
 
@@ -165,7 +164,7 @@ class GrantKeeper:
                             self.grant = found  # It came twice: its ticket may be an old one.
                         else:
                             others = [each for each in entries if each is not found]
-                            kept = _named(grant, others) if is_new else grant
+                            kept = _named(grant, others)
                             if self.grant is grant:
                                 self.grant = kept
                             self._store.save(others if is_gone else [*others, kept])

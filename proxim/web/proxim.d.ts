@@ -349,8 +349,7 @@ export class Host extends EventTarget {
      *   devices?: DeviceStore, rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
      *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
      *   the sessions with these ids again, and expects no known devices. Those are stored in `devices`, by default in
-     *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection, and every signal
-     *   is a `signal` event.
+     *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection: every signal is a `signal` event.
      */
     constructor(url?: string | URL, options?: {
         accessToken?: string;
@@ -391,6 +390,8 @@ export class Host extends EventTarget {
     }) => unknown) | null;
     /** The node's URL. */
     nodeUrl: string;
+    /** What the guests of sealed sessions are told that are opened from now on, and known devices at their next visits. */
+    name: string;
     /** @type {Map<string, HostSession>} The sessions that have not ended, by their ids. */
     sessions: Map<string, HostSession>;
     /** Resolves once this host is registered. Rejects with the error if that fails. */
@@ -424,10 +425,7 @@ export class Host extends EventTarget {
         hostName?: string;
         sealed?: boolean;
     }): Promise<HostSession>;
-    /**
-     * Return all sessions of this owner, including those that ended recently.
-     * @returns {Promise<SessionInfo[]>}
-     */
+    /** Return all sessions of this owner, including those that ended recently. @returns {Promise<SessionInfo[]>} */
     list(): Promise<SessionInfo[]>;
     /** Return the devices that this host remembers, the latest first. @returns {Promise<KnownDevice[]>} */
     devices(): Promise<KnownDevice[]>;

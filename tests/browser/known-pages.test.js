@@ -113,6 +113,27 @@ test("a person gives a known device another name, which its next question has", 
   await desk.page.getByRole("heading", { name: "Old phone wants to connect again. Let it in?" }).waitFor();
 });
 
+test("a computer that gets another name has it at the next visit, in the list, and under the name of no other one", async () => {
+  const { desk, phone } = await acquainted();
+  await theyPart({ desk, phone });
+  await desk.press("Show the code");
+  await desk.hasCode();
+  await desk.page.locator("#own-name").fill("Attic");
+  await desk.page.locator("#own-name").press("Enter");
+  await again(phone).click();
+  await letsIn(desk);
+  await phone.page.getByRole("heading", { name: "Connected to Attic" }).waitFor();
+  await phone.press("End connection");
+  await phone.page.getByRole("button", { name: "Connect to Attic again" }).waitFor();
+  // Not a name: it hides the rest of a line.
+  await desk.page.evaluate(() => localStorage.setItem("proxim.name", "x\u202Ey"));
+  await desk.page.reload();
+  await desk.isOnline();
+  await again(phone).click();
+  await letsIn(desk);
+  await phone.page.getByRole("heading", { name: "Connected to Linux PC" }).waitFor();
+});
+
 test("a computer that is away is not reachable now, and the phone can try again", async () => {
   const { desk, phone } = await acquainted();
   await theyPart({ desk, phone });

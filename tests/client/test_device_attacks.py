@@ -73,12 +73,21 @@ async def test_host_with_the_name_of_another_one_gets_a_number(pair, name):
     assert (first, second.name) == (known, f"{name} (2)")
 
 
-async def test_host_keeps_the_name_under_which_a_device_knows_it(pair):
+async def test_new_name_of_a_host_comes_with_its_visit_and_is_unlike_the_others(pair):
     async with pair.host() as host:
         await pair.remember(host)
-    async with pair.host(name="Another") as host, pair.visiting(host) as (_, guest):
-        assert (guest.host_name, guest.grant.name) == ("Another", "Desk")
-    assert pair.grant.name == "Desk"
+    other = structs.replace(pair.grant, session_id="s" * 22, name="Study")
+    pair.grants.save([pair.grant, other])
+    for name, known in (("Another", "Another"), ("STUDY", "STUDY (2)"), ("STUDY", "STUDY (2)")):
+        (grant,) = (each for each in pair.grants.load() if each.session_id != other.session_id)
+        async with (
+            pair.host(name=name) as host,
+            open_visit(grant, name="Phone", grants=pair.grants) as guest,
+        ):
+            await (await (await next_visit(host)).prompt()).approve()
+            await guest.approved()
+            await guest.close()
+        assert [each.name for each in pair.grants.load()] == ["Study", known]
 
 
 async def test_node_that_does_not_answer_keeps_a_device_from_no_other_host(

@@ -42,7 +42,7 @@ function start(accessToken) {
   useHere(TAB);
   isTokenTyped = accessToken !== undefined;
   const known = load("localStorage", ACCESS) ?? undefined;
-  host = new Host(nodeUrl, { accessToken: accessToken ?? known });
+  host = new Host(nodeUrl, { accessToken: accessToken ?? known, name: ownName() });
   host.onsession = ({ session }) => welcome(session);
   host.onvisit = ({ session, device }) => {
     welcome(session);
@@ -150,7 +150,7 @@ async function openSession({ type, ttl }) {
     // The name has a character that could deceive.
     if (codeOf(error) !== "bad_message") throw error;
     setOwnName("");
-    byId("own-name").value = ownName();
+    host.name = byId("own-name").value = ownName();
     toast(text.ownNameRefused);
     return open();
   }
@@ -213,7 +213,10 @@ const stage = startStage({
 });
 offerNotifications();
 // A session keeps its name: another one takes its place, unless a device has asked already.
-startOwnName(() => shown && !shown.over && !shown.deviceInfo && stage.openAgain(shown));
+startOwnName(() => {
+  if (host) host.name = ownName();
+  if (shown && !shown.over && !shown.deviceInfo) stage.openAgain(shown);
+});
 onTimeJump(() => {
   // Only a session without an answer has a time that a message may have told too late.
   const isPending = [...(host?.sessions.values() ?? [])].some(({ status }) => status === "pending");

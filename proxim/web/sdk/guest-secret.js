@@ -177,7 +177,8 @@ export class GuestSecret {
     this.#news = null;
     if (!device || !news) return null;
     const stored = device.take(news.known, news.name).then(() => {
-      if (this.kept && device.grantId && !this.gone) this.kept.grantId = device.grantId;
+      if (!this.kept || !device.grantId || this.gone) return;
+      Object.assign(this.kept, { grantId: device.grantId, hostName: device.hostName });
     });
     if (news.known) return stored;
     stored.catch(() => {});

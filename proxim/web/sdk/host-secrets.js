@@ -1,6 +1,7 @@
 // The secrets of a host's sealed sessions.
 
 import { canReopen } from "./coming-back.js";
+import { deviceName } from "./device.js";
 import { loadQr, loadSeal } from "./load-seal.js";
 import { SealedSignals } from "./sealed-signals.js";
 import { storage } from "./storage.js";
@@ -36,10 +37,16 @@ export class HostSecrets {
   /** @type {Map<string, HostSecret>} */
   #held = new Map();
 
-  /** @param {string} nodeUrl @param {string} uuid The host's. @param {string} name What guests are told by default. */
+  /** @param {string} nodeUrl @param {string} uuid The host's. @param {() => string} name Returns the present name of this device. */
   constructor(nodeUrl, uuid, name) {
     this.#key = `proxim.seal.${nodeUrl}.${uuid}`;
     this.#name = name;
+  }
+
+  /** The present name of this device; that of its browser, in the place of one that no guest takes. */
+  get name() {
+    const name = this.#name();
+    return this.#code?.nameFault(name) ? deviceName() : name;
   }
 
   /** The code of sealed sessions, null before it is loaded. */
@@ -69,7 +76,7 @@ export class HostSecrets {
   add(id, keys, page, { name, ttl, type, back, isStanding }) {
     const code = /** @type {SealCode} */ (this.#code);
     const until = ttl === undefined ? null : Date.now() + ttl * 1000;
-    const terms = { until, name: name || this.#name, type, back };
+    const terms = { until, name: name || this.name, type, back };
     this.#hold(id, new code.SealedHost(id, { keys, isStanding }), terms).page = page;
     this.setHeld(id, true);
   }
@@ -81,7 +88,7 @@ export class HostSecrets {
     if (held || !(state || seal)) return held ?? null;
     // Secrets that came into the storage after this page, or none: another page has them.
     const sealedHost = state && this.#code ? new this.#code.SealedHost(id, { state }) : null;
-    const { until = null, name = this.#name, type = session_type, back } = state ?? {};
+    const { until = null, name = this.name, type = session_type, back } = state ?? {};
     return this.#hold(id, sealedHost, { until, name, type, back });
   }
 
@@ -178,6 +185,11 @@ export class HostSecret {
   save() {
     const { until, name, type, back } = this;
     if (this.sealedHost) this.#store({ ...this.sealedHost.state, until, name, type, back });
+  }
+
+  /** The present name of this device, which a known device is told at each visit. */
+  get presentName() {
+    return this.#secrets.name;
   }
 
   /** Whether this tab has had the seat: otherwise it may have missed the session's end. */

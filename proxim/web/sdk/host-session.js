@@ -184,8 +184,8 @@ export class HostSession extends Session {
   }
 
   /** Return what the guest is told of this host and the session. @param {HostSecret} secret */
-  #terms({ name, type, until }) {
-    return { name, type, left: until && Math.max(0, (until - Date.now()) / 1000) };
+  #terms({ name, presentName, type, until }) {
+    return { name: this.device ? presentName : name, type, left: until && Math.max(0, (until - Date.now()) / 1000) };
   }
 
   /**

@@ -62,13 +62,14 @@ export class Host extends EventTarget {
    *   devices?: DeviceStore, rtc?: boolean }} [options] `uuid` and `key` identify this host, instead of the
    *   remembered identity. The guests of sealed sessions are told the `name`. With `seats`, the host takes only
    *   the sessions with these ids again, and expects no known devices. Those are stored in `devices`, by default in
-   *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection, and every signal
-   *   is a `signal` event.
+   *   `localStorage`. With `rtc: false` the SDK makes no WebRTC connection: every signal is a `signal` event.
    */
   constructor(url = location.origin, options = {}) {
     super();
     /** The node's URL. */
     this.nodeUrl = nodeAddress(url);
+    /** What the guests of sealed sessions are told that are opened from now on, and known devices at their next visits. */
+    this.name = options.name || deviceName();
     /** @type {Map<string, HostSession>} The sessions that have not ended, by their ids. */
     this.sessions = new Map();
     this.#options = options;
@@ -82,7 +83,7 @@ export class Host extends EventTarget {
       ahead: Number(kept?.ahead ?? 0),
     };
     this.#rememberIdentity();
-    this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, options.name || deviceName());
+    this.#secrets = new HostSecrets(this.nodeUrl, this.#identity.uuid, () => this.name);
     const store = options.devices ?? localDevices(`proxim.devices.${this.nodeUrl}.${this.#identity.uuid}`);
     /** @internal */
     this._devices = new HostDevices(this, this.#secrets, store, !options.seats);
@@ -178,10 +179,7 @@ export class Host extends EventTarget {
     return linkPage(this.nodeUrl, this._connection.joinUrl);
   }
 
-  /**
-   * Return all sessions of this owner, including those that ended recently.
-   * @returns {Promise<SessionInfo[]>}
-   */
+  /** Return all sessions of this owner, including those that ended recently. @returns {Promise<SessionInfo[]>} */
   async list() {
     return (await this._connection.request("sessions", { type: "list_sessions" })).sessions;
   }

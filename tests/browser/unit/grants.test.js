@@ -78,10 +78,14 @@ test("a ticket that another tab has replaced meanwhile is read again, and a visi
   assert.equal((await grantsAt(NODE)).length, 1);
 });
 
-test("a host with the name of another one gets a number, and keeps the name that it has here", async () => {
+test("a host with the name of another one gets a number, at once and when it takes another name", async () => {
   const device = await pairs("a".repeat(22), grant(KEYS[0]));
   await pairs("b".repeat(22), grant(KEYS[1], { sid: "o".repeat(22) }), "ＭＹ  desktop");
   await pairs("c".repeat(22), grant(KEYS[1], { sid: "p".repeat(22) }));
   await device.take({ ticket: "N".repeat(21) + "A" }, "My desktop (2)");
-  assert.deepEqual((await grantsAt(NODE)).map(({ hostName }) => hostName).sort(), ["My desktop", "My desktop (3)", "ＭＹ  desktop (2)"]);
+  const names = async () => (await grantsAt(NODE)).map(({ hostName }) => hostName).sort();
+  assert.deepEqual(await names(), ["My desktop (2) (2)", "My desktop (3)", "ＭＹ  desktop (2)"]);
+  await device.take({ ticket: "O".repeat(21) + "A" }, "Attic");
+  assert.deepEqual(await names(), ["Attic", "My desktop (3)", "ＭＹ  desktop (2)"]);
+  assert.equal(device.hostName, "Attic");
 });

@@ -139,6 +139,11 @@ export class GuestDevice {
     return this.#grant?.id ?? null;
   }
 
+  /** The name of the host here, if it knows this device. */
+  get hostName() {
+    return this.#grant?.hostName;
+  }
+
   /** The standing link. @returns {LinkSeal | null} */
   get link() {
     return this.#grant && { seed: this.#grant.seed, hostKey: this.#grant.hostKey };
@@ -169,10 +174,8 @@ export class GuestDevice {
     if (known && "gone" in known) {
       if (this.#grant) await removeGrant(this.#grant.id);
     } else if (known && "ticket" in known) {
-      const { ticket } = known;
       const grant = this.#grant;
-      // Under the name that it has here: the host could take that of another one.
-      if (grant) await this.locked(() => run("grants", "readwrite", (store) => store.put({ ...grant, ticket })));
+      if (grant) await this.locked(() => this.#renew(grant, known.ticket, hostName));
     } else if (known && this.#key) {
       const { sid, seed, key: hostKey, t: ticket, left, auto: isAuto } = known.grant;
       const [id, since] = [idOf(this.#nodeUrl, sid), Date.now()];
@@ -186,6 +189,13 @@ export class GuestDevice {
       await run("grants", "readwrite", (store) => store.put(this.#grant));
     }
     await this.#removeKey();
+  }
+
+  /** Store the next ticket, and the present name of the host. @param {StoredGrant} grant @param {string} ticket @param {string} name */
+  async #renew(grant, ticket, name) {
+    // The host could take the name of another one.
+    this.#grant = { ...grant, ticket, hostName: await unlikeOthers(name, grant.id) };
+    await run("grants", "readwrite", (store) => store.put(this.#grant));
   }
 
   #removeKey() {
