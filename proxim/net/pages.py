@@ -50,8 +50,9 @@ _SDK = {path for path in _NAMED.values() if path.suffix == ".js"}
 """What pages of other origins may import."""
 
 _SPOILED_LINK = _PAGES / "spoiled.html"
+_MISSING = _PAGES / "missing.html"
 
-_REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js")')
+_REFERENCE = re.compile(r'( (?:src|href)=")(?=web/|proxim\.js"|")')
 """What stands in a page before the path of a file of the node."""
 
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)\n", re.MULTILINE)
@@ -101,6 +102,15 @@ def answer(request: Request, *, prefix: str) -> Response:
 def answer_spoiled_link(request: Request, *, prefix: str) -> Response:
     """Return the page that says that a scanner has changed a link."""
     return _answer_with(_SPOILED_LINK, request, prefix)
+
+
+def answer_missing(request: Request, *, prefix: str) -> Response:
+    """Return 404: a page with a link to the start for a browser, and a line for other programs."""
+    accepted = (each.partition(";")[0].strip().lower() for each in request.tokens(b"accept"))
+    if "text/html" not in accepted:
+        return Response(HTTPStatus.NOT_FOUND, "Not found.\n")
+    response, _ = _read(_MISSING, any(map(_takes_gzip, request.tokens(b"accept-encoding"))), prefix)
+    return structs.replace(response, status=HTTPStatus.NOT_FOUND)
 
 
 def _answer_with(path: Path, request: Request, prefix: str | None) -> Response:
@@ -167,7 +177,7 @@ def _files() -> dict[str, Path]:
     """Return all files by path: no part of a request ever becomes a file name."""
     served = (path for path in _PAGES.iterdir() if path.suffix in _CONTENT_TYPES)
     modules = {path for path in _PAGES.glob("*.js") if path not in _SCRIPTS}
-    named = {*_NAMED.values(), _SPOILED_LINK, *modules}
+    named = {*_NAMED.values(), _SPOILED_LINK, _MISSING, *modules}
     return {f"/web/{path.name}": path for path in served if path not in named} | _NAMED
 
 

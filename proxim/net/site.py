@@ -65,6 +65,8 @@ class Site:
             return _answer({request.path: spoiled}, request)
         if request.path == "/metrics" and not self._has_metrics_port:
             return _answer({"/metrics": self._scrape if is_local else _metrics_forbidden}, request)
+        if request.path not in self._answers:
+            return pages.answer_missing(request, prefix=self._prefix)
         return _answer(self._answers, request)
 
     def answer_metrics(self, request: Request) -> Response:

@@ -337,6 +337,21 @@ def below(nursery):
     return MemoryNode(nursery, url="https://node.example/pair")
 
 
+async def test_unknown_path_leads_a_browser_to_the_start_and_tells_other_programs_in_a_line(
+    below, memory_node
+):
+    page = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    for node, path, start in (
+        (memory_node, "/foo/bar", b'<a href="/">'),
+        (below, "/pair/foo", b'<a href="/pair/">'),
+    ):
+        answer, body = await fetch(node, path, Accept=page)
+        assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert start in body
+        answer, body = await fetch(node, path, Accept="*/*")
+        assert (answer.status, body) == (404, b"Not found.\n")
+
+
 @pytest.mark.parametrize("path", ["/pair", "/pair?x=1"])
 async def test_the_path_of_the_node_without_a_slash_leads_to_the_host_page(below, path):
     answer, _ = await fetch(below, path)
