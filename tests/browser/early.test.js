@@ -55,7 +55,7 @@ test("sixty files at once arrive, some at a time", async () => {
   await desk.acceptsEverything();
   await phone.page.locator('input[type="file"]:not([capture])').setInputFiles(files);
   await desk.page.waitForFunction(() => document.querySelectorAll(".transfer.ok .button").length === 60);
-  await phone.file("file-59.txt").getByText("Delivered ✓").waitFor();
+  await phone.file("file-59.txt").getByText("Sent ✓").waitFor();
   // The sender's list of finished transfers is bounded.
   assert.ok((await phone.page.locator(".transfer").count()) <= 30);
 });

@@ -63,7 +63,7 @@ test("50 MB arrive unchanged both ways at the same time", async () => {
   await desk.sees("the chat does not wait for files");
   assert.equal(await saves(phone, down), down.sum);
   assert.equal(await saves(desk, up), up.sum);
-  await desk.file(down.name).getByText("Delivered ✓").waitFor();
+  await desk.file(down.name).getByText("Sent ✓").waitFor();
 });
 
 test("an empty file and a file with HTML in its name arrive", async () => {
@@ -89,7 +89,7 @@ test("a file waits for a yes, and no byte of it comes before", async () => {
   assert.equal(await desk.file(name).count(), 0);
   await desk.accepts(name);
   assert.equal(await saves(desk, photo), photo.sum);
-  await phone.file(name).getByText("Delivered ✓").waitFor();
+  await phone.file(name).getByText("Sent ✓").waitFor();
   assert.equal(await desk.page.locator(".offers").isVisible(), false);
 });
 

@@ -29,7 +29,7 @@ test("a guest in Firefox asks, chats, gets a file, and comes back after a reload
   await desk.page.locator('input[type="file"]:not([capture])').setInputFiles(file);
   await firefox.sees("Linux PC wants to send for-the-fox.bin, 3.0 MB");
   await firefox.press("Accept");
-  await desk.file(file.name).getByText("Delivered ✓").waitFor();
+  await desk.file(file.name).getByText("Sent ✓").waitFor();
   await firefox.sees("Complete");
   await firefox.press("About this connection");
   await firefox.sees("Direct");

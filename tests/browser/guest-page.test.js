@@ -139,7 +139,7 @@ test("a phone has buttons for files and for the camera, and the path stands behi
   await phone.sees(/Round trip/);
   await phone.page.locator('input[capture="environment"]').setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(9) });
   await desk.accepts("photo.jpg");
-  await phone.file("photo.jpg").getByText("Delivered ✓").waitFor();
+  await phone.file("photo.jpg").getByText("Sent ✓").waitFor();
 });
 
 test("the screen stays on while a file crosses", async () => {
@@ -161,7 +161,7 @@ test("the screen stays on while a file crosses", async () => {
   await desk.offer("a.bin").waitFor();
   assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), []);
   await desk.accepts("a.bin");
-  await phone.file("a.bin").getByText("Delivered ✓").waitFor();
+  await phone.file("a.bin").getByText("Sent ✓").waitFor();
   assert.deepEqual(await phone.page.evaluate(() => globalThis.locks), ["on", "off"]);
 });
 
@@ -308,7 +308,7 @@ test("path and round-trip time are shown while connected", async () => {
   for (const person of [desk, phone]) {
     await person.press("About this connection");
     await person.sees(/^Direct$/);
-    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct This device: own address. The other device: (own address|address found on the way). UDP.$/);
+    assert.match(await person.page.locator(".about p").first().textContent(), /^Direct What you send goes straight to the other device.$/);
     await person.sees(/Round trip (under )?\d+ ms/);
     const line = person.page.locator(".spark polyline");
     await person.page.waitForFunction(

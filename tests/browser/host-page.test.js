@@ -48,7 +48,7 @@ test("each kind of connection says what a restart of the server means for it", a
   await desk.unfolds("Keep connected longer…");
   const kinds = desk.page.locator(".type");
   assert.equal(await kinds.count(), 3);
-  for (const kind of await kinds.all()) assert.match(await kind.textContent(), /restart of the server/);
+  for (const kind of await kinds.all()) assert.match(await kind.textContent(), /restart of the server|when the server is stopped/);
 });
 
 test("after the approval the card is folded, and another device needs one click", async () => {
@@ -77,8 +77,31 @@ test("a page whose code leads to this computer alone says how to let phones in",
   await desk.hasCode();
   await desk.sees("Only this computer can open the code");
   // Where the program is, and how it was started, is known to its terminal alone.
-  await desk.sees("start it with the command that its terminal shows");
-  await desk.sees("proxim serve --lan");
+  await desk.sees("start it again with the option --lan: its terminal shows the whole command");
+});
+
+test("a code for a longer time comes into view, and says with the question how long the connection stays", async () => {
+  const desk = await here.desk(await here.context({ viewport: { width: 390, height: 600 } }));
+  await desk.opens("temporary", 600);
+  const isInView = () => {
+    const { top, bottom } = document.querySelector("#qr").getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  };
+  await desk.page.waitForFunction(isInView);
+  await desk.page.locator("#code-kind").getByText(/^This code is for: For a while \((10:00|9:\d\d) left\)$/).waitFor();
+  const phone = await here.phone(await desk.link());
+  await phone.asksAndWaits();
+  await desk.page.locator("#prompt-type").getByText(/^For a while \((10:00|9:\d\d) left\): The connection ends after a set time/).waitFor();
+  // The id of a sealed device is another one each time.
+  assert.ok(await desk.page.locator("#prompt-id").isHidden());
+});
+
+test("what is unfolded comes into view", async () => {
+  const desk = await here.desk(await here.context({ viewport: { width: 1280, height: 600 } }));
+  await desk.hasCode();
+  await desk.unfolds("Can’t scan?");
+  await desk.unfolds("Keep connected longer…");
+  await desk.page.waitForFunction(() => document.querySelector("#longer").getBoundingClientRect().bottom <= innerHeight + 1);
 });
 
 test("a sealed connection that ended elsewhere has no name in the list", async () => {

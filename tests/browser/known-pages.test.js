@@ -49,7 +49,7 @@ test("a phone that paired once comes back with one tap on either side, also afte
   await desk.isOnline();
   await phone.page.locator("#host-list").getByText(/^known since /).waitFor();
   await again(phone).click();
-  await phone.sees("The other person sees your request now");
+  await phone.sees("The other device has been told of your request.");
   await letsIn(desk);
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   await desk.sees("My phone 2");
@@ -71,6 +71,21 @@ test("a device is not remembered unless the person says so, and the choice is fo
   assert.ok(await phone.page.locator("#hosts").isHidden());
 });
 
+test("a phone that is remembered learns how to come back, and finds the computer from the start", async () => {
+  const { desk, phone } = await acquainted();
+  const address = `${new URL("join", here.node.url)}`;
+  await phone.sees(`Linux PC remembers this browser. To come back without a code, open ${address} here: keep it as a bookmark.`);
+  assert.ok(await desk.page.locator("#knowing").isHidden());
+  await theyPart({ desk, phone });
+  await phone.sees("You ended it. To come back without a code, press “Connect to … again”.");
+  const start = await here.desk(phone.page.context());
+  await start.page.getByRole("link", { name: "Computers that know this device" }).click();
+  await start.page.getByRole("button", { name: "Connect to Linux PC again" }).waitFor();
+  const other = await here.phone(await desk.opens("one_time"), phone.page.context());
+  await other.press("Computers that know this device");
+  await other.page.getByRole("button", { name: "Connect to Linux PC again" }).waitFor();
+});
+
 test("a forgotten device is told so while it is there, and finds nobody later", async () => {
   const { desk, phone } = await acquainted();
   await theyPart({ desk, phone });
@@ -81,6 +96,8 @@ test("a forgotten device is told so while it is there, and finds nobody later", 
   await desk.page.getByRole("dialog").getByRole("button", { name: "Forget", exact: true }).click();
   await phone.sees("The other device does not know this browser any more.");
   assert.ok(await desk.page.locator("#known").isHidden());
+  await desk.ended("You made this computer forget the device.");
+  assert.equal(await desk.page.locator("#ended-list li").first().locator(".meta span").first().textContent(), "Visit");
   await phone.page.reload();
   await phone.sees("Scan a code first");
   assert.ok(await phone.page.locator("#hosts").isHidden());
@@ -123,6 +140,8 @@ test("a computer that gets another name has it at the next visit, in the list, a
   await again(phone).click();
   await letsIn(desk);
   await phone.page.getByRole("heading", { name: "Connected to Attic" }).waitFor();
+  // The card of the visit before does not stay without a word.
+  await phone.page.locator(".bench.ended").getByText("The connection has ended. You ended it.").waitFor();
   await phone.press("End connection");
   await phone.page.getByRole("button", { name: "Connect to Attic again" }).waitFor();
   // Not a name: it hides the rest of a line.
@@ -140,6 +159,8 @@ test("a computer that is away is not reachable now, and the phone can try again"
   await desk.page.goto("about:blank");
   await again(phone).click();
   await phone.sees(/can’t be reached now$/);
+  // One button for one computer.
+  await again(phone).waitFor({ state: "hidden" });
   await desk.page.goto(here.node.url);
   await desk.isOnline();
   await phone.press("Try again");
@@ -190,7 +211,7 @@ test("after two denials a known device has to wait in the list, and others not",
     await desk.page.getByRole("heading", { name: /wants to connect again/ }).waitFor();
     await desk.page.waitForTimeout(700);
     await desk.press("Decline");
-    await phone.sees("The other person declined");
+    await phone.sees("The other person declined. If that was a mistake, press “Connect to … again”.");
   }
   await again(phone).click();
   await desk.page.locator("#list").getByText("asking").waitFor();
@@ -211,8 +232,7 @@ test("a second tab of the phone takes the connection over only if the person say
   await phone.isConnected();
   const tab = await here.phone(`${here.node.url}/join`, phone.page.context());
   await tab.sees("Another tab uses this connection");
-  await again(tab).click();
-  await tab.sees("Another tab uses this connection");
+  assert.ok(await tab.page.locator("#seats").isHidden());
   await phone.says("still here");
   await desk.sees("still here");
 });

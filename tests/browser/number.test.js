@@ -88,8 +88,8 @@ test("a wrong number declines at once, and a new code is drawn", async () => {
   await field(desk).fill(await wrong(phone));
   await desk.press("Approve");
   await phone.sees("The other person declined, or typed another number.");
-  await desk.ended("The request was declined.");
   await desk.sees("That was another number, so the device was declined. Scan this new code.");
+  await desk.ended("Another number was typed, so the device was declined.");
   // The card says it, and nothing else on the page asks for another code.
   assert.equal(await desk.page.locator("#toast").textContent(), "");
   assert.equal(await desk.page.getByRole("dialog").count(), 0);

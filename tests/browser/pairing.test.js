@@ -37,7 +37,8 @@ test("a persistent session lets the guest come back without a code", async () =>
   await Promise.all([
     desk.sees("The other device is offline"),
     desk.page.getByText(/Round trip/).waitFor({ state: "hidden" }),
-    desk.page.locator("#list .tag").getByText("approved").waitFor(),
+    desk.page.locator("#list .tag").getByText("not connected").waitFor(),
+    desk.sees("You can write and send files once the devices are connected."),
   ]);
   const again = await here.phone(`${here.node.url}/join`, context);
   await Promise.all([desk.isConnected(), again.isConnected()]);

@@ -98,7 +98,7 @@ test("the chat goes through the server after a while, and over the channel once 
   await Promise.all([desk.isConnected(), phone.isConnected()]);
   for (const { page } of [desk, phone]) await page.getByText(BY_SERVER).waitFor({ state: "hidden" });
   await desk.accepts("patient.txt");
-  await file.getByText("Delivered ✓").waitFor();
+  await file.getByText("Sent ✓").waitFor();
   await theyTalk(desk, phone, "by the channel");
   assert.deepEqual([await byServer(desk), await byServer(phone)], [[], []]);
 });

@@ -83,7 +83,7 @@ test("a photo goes from the phone to the terminal's folder, and one comes back",
   const { path } = await terminal.event("file", { state: "stored" });
   assert.equal(path, join(folder, "holiday.jpg"));
   assert.ok(photo.bytes.equals(await readFile(path)));
-  await phone.file("holiday.jpg").getByText("Delivered ✓").waitFor();
+  await phone.file("holiday.jpg").getByText("Sent ✓").waitFor();
   const answer = await file("answer.png", 1_000_000);
   terminal.types(`/send ${answer.path}`);
   await phone.accepts("answer.png");

@@ -44,6 +44,9 @@ test("a paused code expires, both sides say so, and a new one is a click away", 
   const link = await desk.link();
   await desk.page.locator(".code-face.stale").waitFor();
   await desk.sees("This code has expired");
+  await desk.sees("Refreshing is paused. This code does not work any more.");
+  // The cover has the only one.
+  assert.equal(await desk.page.getByRole("button", { name: "New code" }).count(), 1);
   assert.ok(await desk.page.locator("#copy").isDisabled());
   const phone = await here.phone(link);
   await phone.asks();

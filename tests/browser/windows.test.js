@@ -41,7 +41,7 @@ for (const example of ["qt_host.py", "tk_host.py"]) {
     await window.sees(/Take .*holiday.jpg.*, 4.2 MB\?/);
     window.does(example === "qt_host.py" ? "press Yes" : "press OK");
     await window.sees(/Received .*holiday.jpg/);
-    await phone.file("holiday.jpg").getByText("Delivered ✓").waitFor();
+    await phone.file("holiday.jpg").getByText("Sent ✓").waitFor();
     assert.deepEqual(await readFile(join(home, "Downloads", "holiday.jpg")), photo);
 
     window.does("press Disconnect");

@@ -115,7 +115,7 @@ export function chatPane(sendByServer, flooded) {
       way = now;
       goneAt = way === "channel" ? Infinity : Math.min(goneAt, performance.now());
       button.disabled = !way;
-      say(hint, way === "server" ? text.chatEmptyByServer : text.chatEmpty);
+      say(hint, way === "server" ? text.chatEmptyByServer : way ? text.chatEmpty : text.chatEmptyApart);
     },
     /** Leave the messages to be read, and remove the form. */
     end() {

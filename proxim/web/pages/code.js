@@ -77,10 +77,22 @@ function tick() {
   const why = shown.prompt ? "asked" : isOffline ? "offline" : seconds <= 0 ? "expired" : null;
   cover(why);
   showLeft(byId("code-left"), why ? "" : words, why ? 0 : left / all, paused && left < LATE);
-  say(byId("code-hint"), paused ? text.paused : text.renewing);
+  say(byId("code-hint"), !paused ? text.renewing : why === "expired" ? text.pausedExpired : text.paused);
+  // The cover has the same button.
+  byId("renew").hidden = why === "expired";
+  showKind(shown);
   say(byId("pause"), paused ? text.goOn : text.pause);
   if (left < 0 && isOnline && !paused && !shown.prompt && !shown.over && !document.hidden) renewLink();
 }
+
+/** Say what the code is for, unless it is for one connection. @param {HostSession} session */
+function showKind({ type, expiresAt }) {
+  byId("code-kind").hidden = type === null || type === "one_time";
+  if (type) say(byId("code-kind"), text.codeKind(text.types[type].name, leftWords(expiresAt)));
+}
+
+/** Return the time until a connection ends, in words. @param {number | null} expiresAt */
+export const leftWords = (expiresAt) => (expiresAt ? text.kindLeft(duration(secondsTo(expiresAt))) : "");
 
 /** Cover a code that does not work, and turn its buttons off. @param {keyof typeof text.covers | null} why */
 function cover(why) {

@@ -10,7 +10,7 @@ const REASONS = /** @type {const} */ (["left", "done", "flooded", "failed"]);
 /** The node's reasons for an end that either side may have caused. */
 const CAUSED = ["closed", "disconnected"];
 
-/** @type {WeakMap<Session, "here" | "floodedHere">} Why this side closes a session. */
+/** @type {WeakMap<Session, "here" | "floodedHere" | "forgottenHere">} Why this side closes a session. */
 const closing = new WeakMap();
 /** @type {WeakSet<Session>} */
 const begun = new WeakSet();
@@ -27,6 +27,9 @@ export function closeFor(session, reason) {
   }
   return session.close();
 }
+
+/** Remember that this side has ended the visit of a device because it forgets the device. @param {Session} session */
+export const noteForgotten = (session) => closing.set(session, "forgottenHere");
 
 /** Remember that a session was approved: before that, a device that goes has withdrawn its request. @param {Session} session */
 export const noteBegun = (session) => begun.add(session);

@@ -1,6 +1,6 @@
 // The host page: show a code at once, decide on guests, and use the connections.
 
-import { Host } from "../proxim.js";
+import { grants, Host } from "../proxim.js";
 import { allowSound, offerNotifications } from "./attention.js";
 import { setOnline, shown } from "./code.js";
 import { actionButton, byId, fillText, onTimeJump, showReach } from "./dom.js";
@@ -203,6 +203,7 @@ function showTrouble(title, next) {
   byId("trouble-next").textContent = next;
   byId("access-form").hidden = true;
   byId("trouble-action").replaceChildren();
+  byId("trouble").scrollIntoView({ block: "nearest" });
 }
 
 fillText();
@@ -229,6 +230,8 @@ byId("access-form").addEventListener("submit", (/** @type {Event} */ event) => {
 addEventListener("click", allowSound);
 stage.show(null);
 byId("stage").hidden = true;
+byId("knowing").firstElementChild.href = new URL("join", nodeUrl);
+grants(nodeUrl).then((known) => (byId("knowing").hidden = known.length === 0), () => {});
 if (await isUsedElsewhere(TAB)) {
   showTrouble(text.openElsewhereTitle, text.openElsewhere);
   byId("trouble-action").replaceChildren(actionButton(text.useHere, () => start()));

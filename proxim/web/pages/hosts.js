@@ -10,16 +10,41 @@ import { text } from "./text.js";
 /**
  * List the hosts at a server, if there are any.
  * @param {URL} nodeUrl @param {(grant: Grant) => void} visit
- * @param {boolean} [isStart] Whether the person has not tried anything yet.
+ * @param {boolean} isStart Whether the person has not tried anything yet.
+ * @param {Grant} [last] The one that the page speaks of: the first of the list.
+ * @param {string} [beside] The session for which the page has another button.
  */
-export async function showHosts(nodeUrl, visit, isStart = false) {
-  const all = await grants(nodeUrl);
+export async function showHosts(nodeUrl, visit, isStart, last, beside) {
+  const all = (await grants(nodeUrl)).filter((grant) => !isOf(grant, beside));
+  all.sort((one, other) => Number(other.id === last?.id) - Number(one.id === last?.id));
   byId("hosts").hidden = all.length === 0;
   if (isStart && all.length > 0) byId("over-title").textContent = text.hostsTitle;
   if (isStart && all.length > 0) byId("over-next").textContent = text.hostsHint;
   byId("hosts-title").hidden = isStart;
-  byId(isStart ? "over-next" : "over-action").after(byId("hosts"));
+  byId(isStart || last ? "over-next" : "over-action").after(byId("hosts"));
   byId("host-list").replaceChildren(...all.map((grant) => rowOf(grant, nodeUrl, visit)));
+}
+
+/** Return whether a session is with the host of a grant. @param {Grant} grant @param {string} [sessionId] */
+const isOf = (grant, sessionId) => [grant.sessionId, grant.pairedIn].includes(String(sessionId));
+
+/** Return the grant of the host of a session, if there is one. @param {URL} nodeUrl @param {string} sessionId */
+export async function grantFor(nodeUrl, sessionId) {
+  // Without the server, the code that finds grants may be missing.
+  const all = await grants(nodeUrl).catch(() => []);
+  return all.find((grant) => isOf(grant, sessionId));
+}
+
+/** Say that the host of a session remembers this browser, and how to come back. @param {URL} nodeUrl @param {string} sessionId */
+export async function sayRemembered(nodeUrl, sessionId) {
+  const grant = await grantFor(nodeUrl, sessionId);
+  const note = byId("remembered");
+  note.hidden = !grant;
+  if (!grant) return;
+  const address = `${location.origin}${location.pathname}`;
+  const hide = actionButton(text.dismiss, () => (note.hidden = true), "quiet");
+  note.replaceChildren(el("p", {}, ...sentence(text.remembered, { host: grant.hostName, address })), hide);
+  note.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {Grant} grant @param {URL} nodeUrl @param {(grant: Grant) => void} visit */
@@ -28,7 +53,7 @@ function rowOf(grant, nodeUrl, visit) {
   again.append(...sentence(text.visitHost, { host: grant.hostName }));
   const forget = async () => {
     await forgetGrant(grant);
-    await showHosts(nodeUrl, visit);
+    await showHosts(nodeUrl, visit, false);
     byId("over-title").focus();
   };
   const since = el("span", { class: "muted small", text: text.knownSince(day(grant.since)) });

@@ -1,10 +1,10 @@
 // The guest page: names the host, asks when the person wants it to, and shows the result.
 
-import { Guest, remembered, seatFor } from "../proxim.js";
+import { grants, Guest, remembered, seatFor } from "../proxim.js";
 import { actionButton, byId, el, everyTick, fillText, onTimeJump, secondsTo, sentence, showLeft, showReach } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration } from "./format.js";
-import { notNow, showHosts } from "./hosts.js";
+import { grantFor, notNow, sayRemembered, showHosts } from "./hosts.js";
 import { ownName, setOwnName } from "./own-name.js";
 import { pictureOf } from "./pictures.js";
 import { codeOf, nextStep, problem, reasonWords } from "./problem.js";
@@ -21,12 +21,16 @@ const ASKING = "proxim.asking";
 const LATE = 10;
 /** Reasons that the title says already. */
 const ENTITLED = ["cancelled", "rejected"];
+/** Reasons after which the other device does not know this browser. */
+const FORGOTTEN = ["forgotten", "copied"];
 const nodeUrl = new URL("..", import.meta.url);
 
 /** @type {Guest | null} The guest that has asked or come back last. */
 let current = null;
 /** @type {Guest | null} The guest whose request the person has cancelled last. */
 let cancelled = null;
+/** @type {ReturnType<typeof workbench> | null} The workbench of the connection of before. */
+let lastBench = null;
 /** The seconds that its prompt had at first. */
 let whole = 0;
 /** Stops the timers of the last view. */
@@ -70,6 +74,13 @@ function showForm(link) {
     const name = ownName();
     begin(new Guest(link, { name }), () => showForm(link), name);
   };
+  // The link may be an old one of a computer that needs no code.
+  grants(nodeUrl).then((known) => (byId("ask-known").hidden = known.length === 0), () => {});
+  byId("ask-known").onclick = () => {
+    store("sessionStorage", ASKING, null);
+    tell("nothing", text.nothingTitle, text.nothing);
+    byId("over-title").focus();
+  };
   view("asking");
 }
 
@@ -79,7 +90,7 @@ const tabOf = (sessionId) => `seat ${sessionId}`;
 /** Take a seat again, but ask first if another tab uses it. @param {import("../proxim.js").Remembered} seat */
 async function askAndRejoin(seat) {
   if (!(await isUsedElsewhere(tabOf(seat.sessionId)))) return rejoin(seat);
-  tell("replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => rejoin(seat)));
+  tellOf(seat.sessionId, "replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => rejoin(seat)));
 }
 
 /** Take a seat again. @param {import("../proxim.js").Remembered} seat */
@@ -90,7 +101,7 @@ function rejoin(seat) {
 /** Visit a host that knows this browser, but ask first if another tab does. @param {import("../proxim.js").Grant} grant */
 async function askAndVisit(grant) {
   if (!(await isUsedElsewhere(tabOf(grant.sessionId)))) return visit(grant);
-  tell("replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => visit(grant)));
+  tellOf(grant.sessionId, "replaced", text.seatElsewhereTitle, text.seatElsewhere, actionButton(text.useHere, () => visit(grant)));
 }
 
 /** @param {import("../proxim.js").Grant} grant */
@@ -108,6 +119,8 @@ function visit(grant) {
 function begin(guest, again, name, grant) {
   current = guest;
   whole = 0.1;
+  byId("remembered").hidden = true;
+  lastBench?.pass();
   useHere(tabOf(guest.id));
   guest.onpending = () => {
     store("sessionStorage", ASKING, null);
@@ -117,7 +130,9 @@ function begin(guest, again, name, grant) {
   guest.onapproved = () => {
     store("sessionStorage", ASKING, null);
     view();
-    workbench(guest, "guest").show();
+    lastBench = workbench(guest, "guest");
+    lastBench.show();
+    if (name !== undefined && !grant) sayRemembered(nodeUrl, guest.id);
   };
   guest.onreachable = ({ online }) => {
     if (guest.over) return;
@@ -125,11 +140,15 @@ function begin(guest, again, name, grant) {
     if (online) resetRetries();
     if (online && guest.status === "pending" && guest.expiresAt === -Infinity) showAway();
   };
-  guest.onover = ({ error }) => {
+  guest.onover = async ({ error }) => {
     leaveToOthers(tabOf(guest.id));
     const later = grant && guest.type === null ? notNow(grant, codeOf(error)) : null;
-    if (later) return tell("host_offline", later.title, later.next, actionButton(text.tryAgain, again));
-    showOver(error, again, name === undefined, guest === cancelled ? "cancelled" : endReason(guest));
+    if (later) return tellOf(guest.id, "host_offline", later.title, later.next, actionButton(text.tryAgain, again));
+    byId("remembered").hidden = true;
+    const reason = guest === cancelled ? "cancelled" : endReason(guest);
+    const isKnown = codeOf(error) === "session_ended" && !FORGOTTEN.includes(reason);
+    const known = isKnown ? await grantFor(nodeUrl, guest.id) : undefined;
+    if (guest === current) showOver(error, again, name === undefined, reason, known);
   };
   // `onover` hears of a failure, too.
   (name === undefined ? guest.resume() : guest.ask()).catch(() => {});
@@ -172,17 +191,17 @@ function showAway() {
  * Show how the session ended, and what to do next.
  * @param {import("../proxim.js").ProximError} error @param {() => void} [again]
  * @param {boolean} [isSeat] Whether a seat is taken again. That asks no person, so it is retried.
- * @param {string} [reason] Why the session ended.
+ * @param {string} [reason] Why the session ended. @param {import("../proxim.js").Grant} [known] The grant of the other device.
  */
-function showOver(error, again, isSeat = false, reason = "") {
+function showOver(error, again, isSeat = false, reason = "", known) {
   byId("reach").textContent = "";
   const code = codeOf(error);
   const what = code === "session_ended" ? reason : code;
-  const { title, next } = wordsFor(error, reason);
+  const { title, next } = wordsFor(error, reason, known);
   const step = nextStep(error);
   if (step === "scan") {
     store("sessionStorage", ASKING, null);
-    tell(what, title, next);
+    tellWith({ last: known }, what, title, next);
   } else if (step === "reload" || !again) {
     tell(what, title, next, actionButton(text.reload, () => location.reload()));
   } else if (step === "here") {
@@ -199,25 +218,38 @@ function showOver(error, again, isSeat = false, reason = "") {
 }
 
 /**
+ * Show two texts, with an action for a session.
+ * @param {string} sessionId @param {string} what @param {string} title @param {string} next @param {Element[]} action
+ */
+const tellOf = (sessionId, what, title, next, ...action) => tellWith({ beside: sessionId }, what, title, next, ...action);
+
+/** @param {string} what @param {string} title @param {string} next @param {Element[]} action */
+const tell = (what, title, next, ...action) => tellWith({}, what, title, next, ...action);
+
+/**
  * Show two texts, and list the sessions that this browser can come back to.
+ * @param {{ last?: import("../proxim.js").Grant, beside?: string }} about The grant of which the texts speak, and the
+ *   session for which `action` is.
  * @param {string} what Chooses the drawing. @param {string} title @param {string} next What to do next.
  * @param {Element[]} action What does that; by default buttons that scan a code and take a link.
  */
-function tell(what, title, next, ...action) {
+function tellWith({ last, beside }, what, title, next, ...action) {
   view("over");
   byId("over-picture").replaceChildren(pictureOf(what));
   byId("over-title").textContent = title;
   byId("over-next").textContent = next;
   if (action.length === 0) offerCode();
   else byId("over-action").replaceChildren(...action);
-  const seats = remembered(nodeUrl).map((seat) => {
+  const seats = remembered(nodeUrl).filter(({ sessionId }) => sessionId !== beside).map((seat) => {
     const used = new Date(seat.since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const type = text.types[/** @type {"one_time"} */ (seat.type)]?.name ?? "";
-    const name = el("strong", { text: text.seatOf(type, used) });
+    const { hostName } = /** @type {{ hostName?: string }} */ (seat.seal ?? {});
+    const host = hostName ? [el("bdi", { text: hostName }), " · "] : [];
+    const name = el("strong", {}, ...host, text.seatOf(type, used));
     const button = actionButton(text.rejoin, () => askAndRejoin(seat), "second");
     return el("li", {}, el("div", { class: "row" }, name, button));
   });
-  showHosts(nodeUrl, askAndVisit, what === "nothing");
+  showHosts(nodeUrl, askAndVisit, what === "nothing", last, beside);
   byId("seats").hidden = seats.length === 0;
   byId("seat-list").replaceChildren(...seats);
 }
@@ -238,11 +270,15 @@ function offerCode() {
   byId("over-action").replaceChildren(...(canScan() ? [scan, paste] : [paste]));
 }
 
-/** @param {import("../proxim.js").ProximError} error @param {string} reason */
-function wordsFor(error, reason) {
+/**
+ * @param {import("../proxim.js").ProximError} error @param {string} reason
+ * @param {import("../proxim.js").Grant} [known]
+ */
+function wordsFor(error, reason, known) {
   if (error.code !== "session_ended") return problem("guest", error);
   const titles = /** @type {Record<string, string>} */ (text.overTitles);
-  const next = /** @type {Record<string, string>} */ (text.guestNext)[reason] ?? text.guestNext.other;
+  const steps = /** @type {Record<string, string>} */ (known ? text.knownNext : text.guestNext);
+  const next = steps[reason] ?? steps.other;
   const why = ENTITLED.includes(reason) ? "" : reasonWords(reason);
   return { title: titles[reason] ?? text.overTitles.other, next: `${why} ${next}`.trim() };
 }

@@ -1,6 +1,7 @@
 // The devices that this host knows: a list of them, notices of their visits, and what a person decides about a new one.
 
 import { actionButton, byId, copyOf, el, sentence } from "./dom.js";
+import { noteForgotten } from "./end.js";
 import { day } from "./format.js";
 import { confirmed, typed } from "./question.js";
 import { text } from "./text.js";
@@ -39,6 +40,8 @@ function rowOf(host, device) {
   });
   row.forget.addEventListener("click", async () => {
     if (!(await confirmed(text.forgetting))) return;
+    const session = host.sessions.get(id);
+    if (session) noteForgotten(session);
     await host.forget(id).catch(toastProblem("host"));
     await showKnown(host);
     byId(byId("known").hidden ? "new-title" : "known-title").focus();

@@ -5,6 +5,7 @@ import { byId, copyOf, everyTick, isReached, say, secondsTo } from "./dom.js";
 import { endReason } from "./end.js";
 import { duration, roughly } from "./format.js";
 import { reasonWords } from "./problem.js";
+import { wasApproved } from "./prompt.js";
 import { load, store } from "./storage.js";
 import { toastProblem } from "./toast.js";
 import { text } from "./text.js";
@@ -42,7 +43,7 @@ function loadList(kind, name) {
  */
 export function addRow(session, open, end) {
   const { element, who, tag, type, age, left, here, there, show, close } = copyOf("row");
-  type.textContent = session.type ? text.types[session.type].name : "";
+  type.textContent = kindWords(kindOf(session));
   show.addEventListener("click", open);
   close.addEventListener("click", () => end().catch(toastProblem("host")));
   const update = () => {
@@ -68,6 +69,12 @@ export function addRow(session, open, end) {
   showCounts();
 }
 
+/** Return the type of a session, or `visit` for that of a known device. @param {HostSession} session */
+const kindOf = (session) => (session.device ? "visit" : String(session.type));
+
+/** @param {string} kind */
+const kindWords = (kind) => (kind === "visit" ? text.visit : (text.types[/** @type {"one_time"} */ (kind)]?.name ?? ""));
+
 /** @param {HostSession} session @returns {keyof typeof text.statuses} */
 function stateOf(session) {
   if (session.prompt) return "prompt";
@@ -91,7 +98,8 @@ export function moveToEnded(session) {
   if (over?.code === "session_ended") {
     // A known device comes again under the same id.
     const id = session.device ? `${session.id} ${session.createdAt}` : session.id;
-    noteEnded(id, String(session.type), session.deviceInfo?.name, endReason(session));
+    const reason = over.reason === "rejected" && !session.device && wasApproved(session) ? "wrongNumber" : endReason(session);
+    noteEnded(id, kindOf(session), session.deviceInfo?.name, reason);
   }
   showCounts();
 }
@@ -117,7 +125,7 @@ function endedRow({ type, device, reason, at }) {
   const row = copyOf("ended-row");
   row.who.textContent = device;
   row.reason.textContent = reasonWords(reason);
-  row.type.textContent = text.types[/** @type {"one_time"} */ (type)]?.name ?? "";
+  row.type.textContent = kindWords(type);
   row.at.textContent = new Date(at).toLocaleTimeString();
   return row.element;
 }

@@ -39,7 +39,7 @@ export function pathView(session, role) {
     if (!path || !connected) return showNone();
     measured.hidden = false;
     say(kind, text.paths[path.via]);
-    say(detail, text.pathDetail(text.candidates[path.local], text.candidates[path.remote], path.protocol));
+    say(detail, path.via === "relay" ? text.pathMeaning.relay : text.pathMeaning.direct);
     if (path.rtt === null) return;
     samples.push(path.rtt);
     if (samples.length > SAMPLES) samples.shift();

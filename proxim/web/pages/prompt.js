@@ -1,7 +1,7 @@
 // The prompt for a guest. One prompt is open at a time; to close it without an answer declines.
 
 import { callForAttention } from "./attention.js";
-import { shown } from "./code.js";
+import { leftWords, shown } from "./code.js";
 import { byId, everyTick, say, secondsTo, sentence, showLeft } from "./dom.js";
 import { day, duration } from "./format.js";
 import { offerToRemember, remembered } from "./known.js";
@@ -75,7 +75,7 @@ function show(prompt) {
   byId("prompt-known").hidden = byId("prompt-claim").hidden = false;
   byId(device ? "prompt-claim" : "prompt-known").hidden = true;
   offerToRemember(prompt.canRemember, deviceInfo.name);
-  byId("prompt-type").textContent = session.type ? text.types[session.type].summary : "";
+  byId("prompt-id-line").hidden = session.sealed;
   byId("prompt-name").textContent = deviceInfo.name;
   byId("prompt-id").textContent = deviceInfo.id;
   const stopTick = everyTick(() => {
@@ -84,6 +84,7 @@ function show(prompt) {
     // Once, and not each second: a screen reader could say nothing else.
     say(byId("prompt-soon"), seconds < SOON ? text.answerSoon : "");
     byId("contested").hidden = !session.contested;
+    say(byId("prompt-type"), stayWords(session));
     approve.disabled = !isReady();
   });
   stops = [stopTick, callForAttention("prompt")];
@@ -100,6 +101,13 @@ function titleOf({ device, deviceInfo: { name } }) {
   if (device) return sentence(text.visitTitle, { name: device.name });
   if (!needsNumber()) return [text.promptTitlePlain];
   return HARMLESS.test(name) ? sentence(text.promptTitle, { name }) : [text.promptTitleOther];
+}
+
+/** Return how long the connection stays. @param {HostSession} session */
+function stayWords({ type, expiresAt }) {
+  if (!type) return "";
+  const { name, summary } = text.types[type];
+  return text.aboutKind(name + leftWords(expiresAt), summary, "");
 }
 
 const isDeaf = () => performance.now() - openedAt < DEAF;

@@ -85,7 +85,10 @@ export function startStage(host) {
     show(null);
     session?.close().catch(toastProblem("host"));
   });
-  startChooser((kind) => open(kind));
+  startChooser((kind) => open(kind).then(() => byId("code-face").scrollIntoView({ block: "nearest" })));
+  for (const each of [byId("cant-scan"), byId("longer")]) {
+    each.addEventListener("toggle", () => each.open && each.scrollIntoView({ block: "nearest" }));
+  }
   byId("no-storage").hidden = isStorageOpen();
 
   return {

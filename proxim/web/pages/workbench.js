@@ -36,6 +36,8 @@ export function workbench(session, role) {
   let isParted = false;
   /** Whether the server has forgotten the other device, and the session waits for a new one. */
   let isLost = false;
+  /** Whether the guest page has turned to another connection, and does not say any more how this one ended. */
+  let isPast = false;
   const listening = new AbortController();
   /** End the session: even an approved guest must not freeze this page. */
   const flooded = () => {
@@ -148,7 +150,7 @@ export function workbench(session, role) {
     chat.enable(connected ? "channel" : isByServer ? "server" : null);
     files.enable(connected, isByServer);
     // The guest page itself says how the session ended.
-    notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded);
+    notice.hidden = connected || (session.over !== null && role === "guest" && !isFlooded && !isPast);
     again.hidden = !stuck || isParted || isLost || session.over !== null || !session.peerOnline;
     say(words, isByServer ? (session.sealed ? text.byServerSealed : text.byServer)(noticeWords()) : noticeWords());
   };
@@ -169,6 +171,7 @@ export function workbench(session, role) {
     removeEventListener("pagehide", goes);
     leave.hidden = true;
     remove.hidden = false;
+    aboutButton.hidden = about.hidden = true;
     element.classList.add("ended");
     chat.end();
     files.end(endOf(session));
@@ -230,6 +233,11 @@ export function workbench(session, role) {
       end();
       update();
       listening.abort();
+    },
+    /** Say how the session ended, now that the guest page turns to another connection. */
+    pass() {
+      isPast = session.over?.code === "session_ended";
+      update();
     },
     /** Remove the workbench, unless it has an unsaved file. */
     retire() {

@@ -107,6 +107,14 @@ test("every reason for an end has a text, and what a guest can do", () => {
 const channelReasons = (heading) =>
   [...CHANNEL.slice(CHANNEL.indexOf(heading)).matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason);
 
+test("where the other device knows the guest, each next step is the button without a code", () => {
+  assert.ok(text.knownNext.other && Object.keys(text.knownNext).every((reason) => reason in text.guestNext));
+  for (const words of Object.values(text.knownNext)) {
+    assert.match(words, /“Connect to … again”/);
+    assert.doesNotMatch(words, /scan/i);
+  }
+});
+
 test("every reason of the other side for an end has a text, and what a guest can do", () => {
   const reasons = channelReasons("## The end");
   assert.deepEqual(reasons, ["left", "done", "flooded", "failed"]);
