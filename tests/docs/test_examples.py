@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -184,6 +185,25 @@ def test_device_pairs_once_by_its_number_and_comes_again(node_process, tmp_path)
             hear(guest, "knows this device")
             assert hear(host, "guest: .*") == "guest: 'hello'"
             assert_nothing_is_left(guest)
+
+
+@pytest.mark.not_on("win32", reason="Ctrl-C cannot be sent to one program there")
+def test_host_makes_its_folder_asks_again_and_ends_by_ctrl_c(node_process, tmp_path):
+    with (
+        example("device_host.py", node_process, tmp_path / "new" / "folder") as host,
+        example("device_guest.py", tmp_path / "grants.json", hear(host, r"http://\S+")) as guest,
+    ):
+        number = hear(guest, r"number: \d{3}$").split()[-1]
+        for line in ("", "12"):
+            hear(host, "Which number")
+            say(host, line)
+            hear(host, "three digits")
+        hear(host, "Which number")
+        say(host, number)
+        hear(host, "Waiting for My phone")
+        host.send_signal(signal.SIGINT)
+        _, errors = host.communicate(timeout=PATIENCE)
+        assert (host.returncode, errors) == (1, "Stopped.\n")
 
 
 def test_program_with_a_node_knows_a_device_again(tmp_path, monkeypatch):
