@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from proxim.cli import main
+from proxim.cli.identity import default_path
 
 _ENVIRONMENT = r"""
 Every option of \fBproxim serve\fR can be given in the environment, as PROXIM_ and its name in
@@ -67,7 +68,9 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
         if record is not None and record[1]:
             yield ".TP"
             yield rf"\fB{_escape(record[0])}\fR"
-            yield _escape(record[1])
+            # The path is another one on each computer.
+            place = "in the user's config directory"
+            yield _escape(record[1].replace(str(default_path()), place))
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from proxim.cli import streams
-from proxim.cli.group import Group, program_name
+from proxim.cli.group import Group, name_as_typed, program_name
 
 _COMMANDS = {
     "serve": "Run a node.",
@@ -36,6 +36,7 @@ class _Commands(Group):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         streams.prepare()
+        name_as_typed(self)
         # Usage errors name the program as it was typed; the script of a shell has one name.
         options = {"prog_name": program_name(), "complete_var": "_PROXIM_COMPLETE", **options}
         return super().main(*arguments, **options)

@@ -39,14 +39,18 @@ class Offer:
         self.is_taken = is_taken
 
     def text(self) -> str:
-        """Return what happens if the person takes the offer."""
-        days = f"{self.wish.days:g} day{'' if self.wish.days == 1 else 's'}"
+        """Return what happens once the person has taken the offer."""
         how = " and comes in without a question" if self.wish.policy == "auto" else ""
-        return f"{quoted(self.wish.name)} is remembered for {days}{how}."
+        return f"{quoted(self.wish.name)} is remembered for {self._days()}{how}."
 
     def line(self) -> str:
-        """Return the line that a person sees, with the key."""
-        return f"[{'x' if self.is_taken else ' '}] {self.text()} (R)"
+        """Return the choice that a person sees, with the key."""
+        how = ", and let it in without a question" if self.wish.policy == "auto" else ""
+        box = "x" if self.is_taken else " "
+        return f"[{box}] Remember {quoted(self.wish.name)} for {self._days()}{how} (R)"
+
+    def _days(self) -> str:
+        return f"{self.wish.days:g} day{'' if self.wish.days == 1 else 's'}"
 
 
 class NumberQuestion:
@@ -64,14 +68,17 @@ class NumberQuestion:
         self._offer = offer
         self.digits = ""
         self.is_open = False
+        self._is_short = False
 
     def press(self, key: str) -> str | None:
         """Take a key. Return the number once Enter is pressed after its digits.
 
         Raises ``Declined`` for Esc. Ignores every other key, and a 0 that no number begins with.
+        After Enter behind fewer digits the question says how many the number has.
         """
         if key == ESCAPE:
             raise Declined
+        self._is_short = key in _ENTER and len(self.digits) < _LENGTH
         if key in _ENTER and len(self.digits) == _LENGTH:
             return self.digits
         if key in ("r", "R") and self._offer is not None:
@@ -121,7 +128,8 @@ class NumberQuestion:
         field = f"> {self.digits}" if self.is_open else ""
         cursor = (len(lines) + len(gap), len(field))
         lines += [*gap, click.style(field, bold=True), *gap]
-        lines += wrap(f"Enter approves, Esc declines. {self._left()} left.", columns)
+        keys = "The number has three digits." if self._is_short else "Enter approves, Esc declines."
+        lines += wrap(f"{keys} {self._left()} left.", columns)
         if self._offer is not None:
             lines += [*gap, *wrap(self._offer.line(), columns)]
         if has_claims:

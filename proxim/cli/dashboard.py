@@ -10,13 +10,20 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from proxim.cli.labels import STATUSES, TYPES
 from proxim.cli.scrape import Scrape
 from proxim.cli.terminal import cell, printable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _MIN_SPARKLINE = 8
-_STATUSES = ("pending", "approved", "rejected", "expired")
-_OUTCOMES = ("approved", "rejected", "timed_out", "withdrawn", "lapsed", "contested")
+_OUTCOMES = {
+    "approved": "approved",
+    "rejected": "declined",
+    "timed_out": "not answered",
+    "withdrawn": "cancelled",
+    "lapsed": "code expired",
+    "contested": "code used twice",
+}
 
 
 class _Line:
@@ -72,7 +79,7 @@ def _sessions(now: Scrape) -> dict[str, dict[str, int]]:
     return {
         kind: {
             status: int(now.total("proxim_sessions", type=kind, status=status))
-            for status in _STATUSES
+            for status in STATUSES
         }
         for kind in now.counts("proxim_sessions", "type")
     }
@@ -102,10 +109,10 @@ def _heading(url: str, now: Scrape) -> Text:
 def _session_table(now: Scrape) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Sessions", style="bold", no_wrap=True, min_width=10)
-    for status in _STATUSES:
-        table.add_column(status, justify="right")
+    for status in STATUSES:
+        table.add_column(STATUSES[status], justify="right")
     for kind, counts in _sessions(now).items():
-        table.add_row(cell(kind), *(str(counts[status]) for status in _STATUSES))
+        table.add_row(cell(TYPES.get(kind, kind)), *(str(counts[each]) for each in STATUSES))
     return table
 
 
@@ -130,7 +137,7 @@ def _lines(scrapes: Sequence[Scrape]) -> list[_Line]:
 
 def _counts(now: Scrape) -> list[Text]:
     pairings = now.counts("proxim_pairings_total", "outcome")
-    text = ", ".join(f"{pairings.get(each, 0)} {each.replace('_', ' ')}" for each in _OUTCOMES)
+    text = ", ".join(f"{pairings.get(each, 0)} {name}" for each, name in _OUTCOMES.items())
     lines = [Text.assemble(("pairings  ", "bold"), text)]
     refusals = {each: n for each, n in now.counts("proxim_refusals_total", "limit").items() if n}
     if refusals:
@@ -148,8 +155,10 @@ def _lateness(now: Scrape) -> str:
     half = now.quantile("proxim_expiry_lateness_seconds", 0.5)
     most = now.quantile("proxim_expiry_lateness_seconds", 0.99)
     if math.isnan(half):
-        return "– (no session has expired)"
-    return f"at most {half * 1000:g} ms for half, {most * 1000:g} ms for 99 % of expiries"
+        return "– (no deadline has passed yet)"
+    return (
+        f"at most {half * 1000:g} ms at half of the deadlines, {most * 1000:g} ms at 99 % of them"
+    )
 
 
 def _short(value: float) -> str:

@@ -13,7 +13,7 @@ from proxim.cli.group import Group
 from proxim.cli.identity import Register, with_host
 from proxim.cli.known import day
 from proxim.cli.tables import show_table
-from proxim.cli.terminal import Reporter, quoted
+from proxim.cli.terminal import Reporter, command_line, quoted
 from proxim.protocol.errors import ConnectionLost, InvalidSetting, UnknownSession
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def forget_command(
     A visit that runs ends. Write -- before an id that begins with a hyphen.
     """
     if bool(names) == everything:
-        raise click.UsageError("give the names of devices (see `proxim devices list`), or --all")
+        raise click.UsageError(f"give the names of devices (see {_listing()}), or --all")
 
     async def action(reporter: Reporter) -> None:
         book = _book(register)
@@ -70,7 +70,8 @@ def forget_command(
                         await host.close(device.session_id)
                     book.drop(device.session_id)
         except ConnectionLost as error:
-            program.report_error(reporter, "The node is told by the next `proxim host`", error)
+            text = f"The node is told by the next `{command_line('host')}`"
+            program.report_error(reporter, text, error)
 
     program.run(action, as_json=as_json)
 
@@ -107,8 +108,13 @@ def _find(known: list[KnownDevice], name: str) -> KnownDevice:
     found = [each for each in known if name in (each.name, each.session_id)]
     if len(found) != 1:
         number = "no device is" if not found else f"{len(found)} devices are"
-        raise InvalidSetting(f"{number} called {quoted(name)}: see `proxim devices list`")
+        raise InvalidSetting(f"{number} called {quoted(name)}: see {_listing()}")
     return found[0]
+
+
+def _listing() -> str:
+    """Return the command that lists the devices."""
+    return f"`{command_line('devices', 'list')}`"
 
 
 def _fields(device: KnownDevice) -> dict[str, object]:
@@ -132,7 +138,8 @@ def _row(device: KnownDevice) -> tuple[str, ...]:
         device.name,
         "asks" if device.policy == "ask" else "comes in",
         _day(device.since),
-        "" if device.last_seen is None else _day(device.last_seen),
+        # A device was here when it was paired.
+        _day(device.since if device.last_seen is None else device.last_seen),
         _day(device.end),
         device.session_id,
     )

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from proxim.cli import options, program
+from proxim.cli.group import as_typed
 from proxim.cli.terminal import Reporter, printable
 from proxim.cli.words import wrap
 from proxim.doctor import CheckResult, Level, run_checks
@@ -64,7 +65,7 @@ def _report(reporter: Reporter, result: CheckResult) -> None:
     mark, colour = _MARKS[result.level]
     lines = [f"{click.style(mark, colour)} {result.check}: {printable(result.found)}"]
     if result.remedy:
-        lines += _remedy(printable(result.remedy), reporter)
+        lines += _remedy(as_typed(printable(result.remedy)), reporter)
     reporter.report("finding", "\n".join(lines), **msgspec.to_builtins(result))
 
 

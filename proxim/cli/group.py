@@ -45,6 +45,23 @@ def program_name() -> str:
     return "proxim" if is_found or typed.stem != "proxim" else shell_word(sys.argv[0])
 
 
+def as_typed(text: str) -> str:
+    """Return a text whose commands, as in `proxim serve`, name the program as it was typed."""
+    return text.replace("`proxim ", f"`{program_name()} ")
+
+
+def name_as_typed(command: click.Command) -> None:
+    """Let the help of a command name the program as it was typed."""
+    command.help = command.help and as_typed(command.help)
+    command.short_help = command.short_help and as_typed(command.short_help)
+    for each in command.params:
+        if isinstance(each, click.Option) and each.help:
+            each.help = as_typed(each.help)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            name_as_typed(inner)
+
+
 class Wrapped(click.ClickException):
     """An error of a command whose text breaks between words in the window of a person."""
 
@@ -68,6 +85,14 @@ class Wrapped(click.ClickException):
         click.echo(fitting(text.getvalue(), stream), nl=False, err=True, file=stream)
 
 
+def _with_advice(error: click.ClickException) -> click.ClickException:
+    """Return the error; that about `--version` behind a command says where it belongs."""
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--version":
+        text = f"a command has no version of its own: type {program_name()} --version"
+        return click.UsageError(text, error.ctx)
+    return error
+
+
 class Group(click.Group):
     """A group of commands that names the nearest one if a command is unknown."""
 
@@ -78,7 +103,7 @@ class Group(click.Group):
         except Wrapped:
             raise
         except click.ClickException as error:
-            raise Wrapped(error) from None
+            raise Wrapped(_with_advice(error)) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -90,4 +115,7 @@ class Group(click.Group):
             nearest = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean `{nearest[0]}`?" if nearest else f"there are {', '.join(known)}"
             ctx.fail(f"There is no command {name!r}; {advice}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if found[1] is not None:
+            name_as_typed(found[1])
+        return found

@@ -9,7 +9,7 @@ import trio
 
 from proxim.cli import options, program
 from proxim.cli.identity import Register, with_host
-from proxim.cli.known import BUSY, Wish, alone, hosting_known, next_known
+from proxim.cli.known import Wish, alone, busy, hosting_known, next_known
 from proxim.cli.paired import report_approval, showing
 from proxim.cli.pairing import inviting, plain_option
 from proxim.cli.quiet import QuietVisits
@@ -101,7 +101,7 @@ def command(
     async def wait(reporter: Reporter) -> None:
         async with hosting_known(register, reporter) as (host, has_known):
             if not has_known:
-                raise InvalidSetting(BUSY)
+                raise InvalidSetting(busy())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(program.report_reachability, host, reporter)
                 quiet = QuietVisits(host, reporter)

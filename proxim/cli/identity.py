@@ -61,6 +61,20 @@ def _place_of(node: str) -> str:
     return f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}"
 
 
+def default_path() -> Path:
+    """Return the file of the identity unless the person names another one."""
+    return platformdirs.user_config_path("proxim") / "identity.json"
+
+
+class _IdentityOption(click.Option):
+    """The option for the file of the identity, whose help names the path."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the names of the option, and its help."""
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]}  [default: {default_path()}]")
+
+
 @dataclasses.dataclass(frozen=True)
 class Register:
     """Registers this computer at ``node``, with the options of a host."""
@@ -72,7 +86,7 @@ class Register:
     @property
     def path(self) -> Path:
         """The file of the identity."""
-        return self.identity or platformdirs.user_config_path("proxim") / "identity.json"
+        return self.identity or default_path()
 
     @property
     def devices_path(self) -> Path:
@@ -103,7 +117,8 @@ def with_host(function: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path),
         envvar="PROXIM_IDENTITY",
         metavar="FILE",
-        help="File with this computer's uuid and key.  [default: in the user's config directory]",
+        cls=_IdentityOption,
+        help="File with this computer's uuid and key.",
     )
     @click.option(
         "--access-token",

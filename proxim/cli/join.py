@@ -11,7 +11,7 @@ from proxim.cli.asking import guest_options, joining, visiting
 from proxim.cli.identity import grants_path
 from proxim.cli.own_page import node_option
 from proxim.cli.talk import talk
-from proxim.cli.terminal import Reporter
+from proxim.cli.terminal import Reporter, command_line
 from proxim.cli.transfers import take_files_option, with_folder
 
 
@@ -20,7 +20,7 @@ class _Link(click.types.StringParamType):
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
         """Return where a person gets a link."""
-        return "Get one from `proxim host` or the page on the other device."
+        return f"Get one from `{command_line('host')}` or the page on the other device."
 
 
 @click.command("join")
@@ -70,7 +70,7 @@ def command(
     """
     if (link is None) == (host is None):
         if link is None:
-            raise click.MissingParameter(param=_parameter("link"))
+            raise click.MissingParameter(param=_parameter("link"), param_hint="'LINK'")
         raise click.UsageError("give a link, or --to NAME")
     path = grants or grants_path()
 

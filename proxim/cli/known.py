@@ -17,7 +17,7 @@ from proxim.cli.invitation import press_keys
 from proxim.cli.keyboard import ESCAPE
 from proxim.cli.panel import Drawing, first_fitting
 from proxim.cli.quiet import QuietVisits
-from proxim.cli.terminal import Reporter, printable, quoted, seconds, time_left
+from proxim.cli.terminal import Reporter, command_line, printable, quoted, seconds, time_left
 from proxim.cli.words import wrap
 from proxim.client import Device, Host, Remember, Visit
 from proxim.exception_groups import ungrouped
@@ -38,9 +38,6 @@ _TURNED_AWAY = {
     "stranger": "was not let in: another device has its link",
     "expired": "was not let in: the time for which it was remembered is over",
 }
-
-BUSY = "another `proxim host` waits for the known devices"
-_BUSY = "Known devices cannot come here, and none is remembered: another `proxim host` has them."
 
 
 class Wish(NamedTuple):
@@ -79,7 +76,11 @@ async def hosting_known(register: Register, reporter: Reporter) -> AsyncIterator
 
     with serving(register) as devices:
         if devices is None and DeviceFile(register.devices_path).load():
-            reporter.report("busy", _BUSY)
+            reporter.report(
+                "busy",
+                "Known devices cannot come here, and none is remembered: "
+                f"another `{command_line('host')}` has them.",
+            )
         async with register(devices) as host:
             yield host, devices is not None
 
@@ -87,11 +88,17 @@ async def hosting_known(register: Register, reporter: Reporter) -> AsyncIterator
 # -- words -----------------------------------------------------------------------------------
 
 
+def busy() -> str:
+    """Return why no known device can come here."""
+    return f"another `{command_line('host')}` waits for the known devices"
+
+
 def describe(device: Device, now: float | None = None) -> str:
     """Return “My phone”, known since 3 May, here yesterday."""
     today = datetime.fromtimestamp(time.time() if now is None else now)
     since = datetime.fromtimestamp(device.since)
-    last = None if device.last_seen is None else datetime.fromtimestamp(device.last_seen)
+    # A device was here when it was paired.
+    last = since if device.last_seen is None else datetime.fromtimestamp(device.last_seen)
     return f"{quoted(device.name)}, known since {day(since, today)}, {_here(last, today)}"
 
 
@@ -101,9 +108,7 @@ def day(moment: datetime, today: datetime) -> str:
     return f"{moment.day} {moment:%b}{year}"
 
 
-def _here(last: datetime | None, today: datetime) -> str:
-    if last is None:
-        return "not here since"
+def _here(last: datetime, today: datetime) -> str:
     days = (today.date() - last.date()).days
     return {0: "here today", 1: "here yesterday"}.get(days, f"here on {day(last, today)}")
 
@@ -258,7 +263,8 @@ async def next_known(host: Host, reporter: Reporter, quiet: QuietVisits) -> Visi
     while True:
         devices = host.devices()
         if not devices:
-            raise InvalidSetting("no device is known here: pair one with `proxim host --remember`")
+            pair = command_line("host", "--remember", "NAME")
+            raise InvalidSetting(f"no device is known here: pair one with `{pair}`")
         view = quiet.beside(WaitingForKnown(devices))
         reporter.present("waiting", view, devices=msgspec.to_builtins(devices))
         if refusal is not None:

@@ -10,9 +10,8 @@ from click.core import ParameterSource
 
 from proxim.cli.terminal import command_line
 from proxim.protocol.errors import InvalidLink
-from proxim.protocol.link import is_loopback, split_link
+from proxim.protocol.link import WANTED, is_loopback, split_link
 
-_WANTED = "a link looks like https://node.example/join#<session id>.<token>"
 _PORTS = {"http": 80, "https": 443}
 
 node_option = click.option(
@@ -32,9 +31,9 @@ def node_of(link: str, node: str | None) -> str | None:
     """
     source = click.get_current_context().get_parameter_source("node")
     try:
-        found, _ = split_link(link, _WANTED)
+        found, _ = split_link(link, WANTED)
     except InvalidLink:
-        _, fragment = split_link(link, _WANTED, on_any_page=True)
+        _, fragment = split_link(link, WANTED, on_any_page=True)
         if "." not in fragment:
             raise
         if node is None or source is ParameterSource.DEFAULT:
@@ -59,7 +58,7 @@ def command_for(link: str, node: str, answer: Callable[[str], list[str]]) -> tup
     """
     elsewhere = not is_loopback(link)
     try:
-        split_link(link, _WANTED)
+        split_link(link, WANTED)
     except InvalidLink:
         return command_line(*answer(link), "--node", node, elsewhere=elsewhere), True
     return command_line(*answer(link), elsewhere=elsewhere), False

@@ -21,7 +21,7 @@ from proxim.cli.known import Refusal, Wish, admit, alone, hosting_known
 from proxim.cli.own_page import command_for
 from proxim.cli.paired import SEALED, Paired, report_approval, report_notices, showing
 from proxim.cli.quiet import QuietVisits, wait_until_wanted
-from proxim.cli.terminal import Reporter, seconds, time_left
+from proxim.cli.terminal import Reporter, command_line, seconds, time_left
 from proxim.client import Host, HostSession, Prompt, Visit
 from proxim.client.peering import not_installed
 from proxim.protocol.errors import (
@@ -43,7 +43,6 @@ SLACK = 1.0
 
 ANYBODY = "The first device that opens this link is let in without a question (--yes)."
 ONLY_HERE = "Only this computer can open the link. To let phones in, start the node with --lan."
-KNOWN_ONLY = "`proxim host --known-only` waits for it."
 WRONG_NUMBER = "That was another number, so the device was declined."
 RESTARTED = "The node was restarted, and has forgotten the session: this is a new code."
 
@@ -224,7 +223,8 @@ async def _approve_guest(
     if offer is not None and offer.is_taken:
         reporter.screen.dismiss()
         device = msgspec.to_builtins(offer.wish)
-        reporter.report("remembered", f"{offer.text()} {KNOWN_ONLY}", device=device)
+        waiting = f"`{command_line('host', '--known-only')}` waits for it."
+        reporter.report("remembered", f"{offer.text()} {waiting}", device=device)
     elif wish is not None and wish.name is not None:
         reporter.report("not_remembered", "This device cannot be remembered.")
     return True

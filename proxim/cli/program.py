@@ -190,9 +190,14 @@ async def race(*actions: Callable[[], Awaitable[T]]) -> T:
     return finished[0]
 
 
+def why_over(reason: str) -> str:
+    """Return why a session has ended, for a person: it was closed."""
+    return _REASONS.get(reason, reason)
+
+
 def report_end(reporter: Reporter, over: SessionOver, *, end: str | None = None) -> None:
     """Report the end of a session, and its reason; ``end`` is what the other side said of it."""
-    why = _REASONS.get(over.reason, over.reason)
+    why = why_over(over.reason)
     fields = {}
     if end is not None:
         fields["end"] = end if end in _ENDS else "failed"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import trio
+from click.core import ParameterSource
 
 from proxim.cli import logs, options, tracing
 from proxim.cli.program import STOPPING, hangup_signal
@@ -54,6 +55,9 @@ def _with_advice(error: BaseException) -> str:
     # The error numbers of resolvers are negative.
     if (error.errno or 0) < 0 or error.errno == errno.EADDRNOTAVAIL:
         advice = "use an address of this machine, such as 127.0.0.1"
+    elif error.errno == errno.EADDRINUSE:
+        free = command_line("serve", "--port", "0")
+        advice = f"perhaps Proxim runs there already: stop it, or take a free port: `{free}`"
     else:
         advice = "use another port, or --port 0 for a free one"
     return f"{error.strerror or error}; {advice}"
@@ -127,8 +131,19 @@ def _print_urls(node: Node) -> None:
     if is_loopback(node.url):
         text = "Only this computer can open its codes. To let phones in, stop it and start it"
         click.echo(fitting(text, sys.stdout))
-        _print_row("with --lan:", command_line("serve", "--lan"))
+        if _has_options():
+            click.echo("with --lan beside its options.")
+        else:
+            _print_row("with --lan:", command_line("serve", "--lan"))
     click.echo("Stop it with Ctrl-C.")
+
+
+def _has_options() -> bool:
+    """Return whether the person has typed options, which a command to copy would drop."""
+    context = click.get_current_context()
+    return any(
+        context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in context.params
+    )
 
 
 def _print_row(label: str, value: str) -> None:

@@ -11,8 +11,10 @@ from msgspec import UNSET
 from proxim.cli import program
 from proxim.cli.group import Group
 from proxim.cli.identity import Register, with_host
+from proxim.cli.labels import STATUSES, TYPES
 from proxim.cli.tables import show_table
-from proxim.cli.terminal import Reporter, printable
+from proxim.cli.terminal import Reporter, command_line, printable
+from proxim.protocol.fields import SEALED_DEVICE
 from proxim.protocol.messages import SessionInfo
 
 
@@ -49,7 +51,8 @@ def close_command(
 ) -> None:
     """Close sessions of this computer, by id or all."""
     if bool(session_ids) == everything:
-        raise click.UsageError("give the ids of sessions (see `proxim sessions list`), or --all")
+        listing = command_line("sessions", "list")
+        raise click.UsageError(f"give the ids of sessions (see `{listing}`), or --all")
 
     async def action(reporter: Reporter) -> None:
         async with register() as host:
@@ -69,17 +72,25 @@ def _show(sessions: list[SessionInfo]) -> None:
 
 
 def _row(info: SessionInfo) -> tuple[str, ...]:
-    why = "" if info.reason is UNSET else f" ({info.reason.replace('_', ' ')})"
+    why = "" if info.reason is UNSET else f": {program.why_over(info.reason)}"
     return (
         info.session_id,
-        info.session_type.replace("_", " "),
-        f"{info.status}{why}",
-        "" if info.device_info is None else info.device_info.name,
+        TYPES.get(info.session_type, info.session_type),
+        f"{STATUSES.get(info.status, info.status)}{why}",
+        _device(info),
         _time(info.created_at),
         "" if info.expires_at is None else _time(info.expires_at),
         _presence(info.host_online),
         _presence(info.guest_online),
     )
+
+
+def _device(info: SessionInfo) -> str:
+    """Return the name of the guest's device. Only the program of the session can open a seal."""
+    if info.device_info is None:
+        return ""
+    name = info.device_info.name
+    return "(its name is sealed)" if name == SEALED_DEVICE else name
 
 
 def _time(moment: datetime) -> str:

@@ -19,13 +19,13 @@ from proxim.cli.questions import Questions
 from proxim.cli.terminal import Reporter, printable, quoted
 from proxim.cli.transfers import Transfers
 from proxim.cli.words import PEER
-from proxim.client import HostSession
+from proxim.client import Guest, HostSession
 from proxim.protocol.errors import BadMessage, ConnectionLost, ProximError, SessionOver
 from proxim.talk import PATIENCE, Chat, Direct
 from proxim.talk.listener import why_indirect, without_channel
 
 if TYPE_CHECKING:
-    from proxim.client import Guest, Host
+    from proxim.client import Host
     from proxim.client.session import ClientSession
     from proxim.rtc.path import Path as ChannelPath
     from proxim.talk.listener import By
@@ -98,11 +98,8 @@ class Conversation:
         self.direct = Direct(session, told)
         self._chat = Chat(session, self.direct, told)
         self._questions = Questions(reporter)
-        # A guest's session has the name of this device, which the guest has given itself.
-        info = session.device_info if isinstance(session, HostSession) else None
-        who = quoted(info.name) if info is not None else "The other side"
         self.transfers = Transfers(
-            reporter, self._heard, self._questions, who, folder, take_all=take_all
+            reporter, self._heard, self._questions, _who(session), folder, take_all=take_all
         )
         self._done_by_enter = done_by_enter
         self._client: Host | Guest | None = None
@@ -273,6 +270,15 @@ async def talk(session: ClientSession, reporter: Reporter, *, folder: Path, take
     over = await Conversation(session, reporter, folder=folder, take_all=take_all).run()
     if over is not None and over.reason not in program.NORMAL_ENDS:
         reporter.exit_code = program.REFUSED
+
+
+def _who(session: ClientSession) -> str:
+    """Return the name that the other side has given itself, for a person."""
+    if isinstance(session, HostSession):
+        name = None if session.device_info is None else session.device_info.name
+    else:
+        name = session.host_name if isinstance(session, Guest) else None
+    return quoted(name) if name else "The other side"
 
 
 def _looks_like_command(line: str) -> bool:

@@ -17,6 +17,12 @@ JoinUrl = Annotated[
 ]
 """The URL of a page that links lead to: printable ASCII, without a user or a fragment."""
 
+WANTED = (
+    "a link looks like https://node.example/join#<session id>.<seed>.<key>, "
+    "or #<session id>.<token> if it is not sealed"
+)
+"""What an error says of a link that is none."""
+
 _SEALED = re.compile(r"(#[^.]*\.[^.]*)\.[A-Za-z0-9_-]{43}\Z")
 _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")
 
@@ -55,11 +61,10 @@ def parse_link(text: str, node_url: str | None = None) -> Link:
 
     With ``node_url``, the node that the program uses, the link may lead to any page.
     """
-    wanted = "a link looks like https://node.example/join#<session id>.<token>"
-    found_url, fragment = split_link(text, wanted, on_any_page=node_url is not None)
+    found_url, fragment = split_link(text, WANTED, on_any_page=node_url is not None)
     secret = _FRAGMENT.fullmatch(fragment)
     if secret is None:
-        raise InvalidLink(f"the part after # is missing or cut short; {wanted}")
+        raise InvalidLink(f"the part after # is missing or cut short; {WANTED}")
     return Link(node_url or found_url, secret[1], secret[2])
 
 

@@ -53,10 +53,11 @@ def test_join_with_an_empty_line_says_how_a_link_looks(start):
     guest.type("\n")
     _, err, code = guest.finish()
     assert code == 2
-    assert "a link looks like" in flat(err)
+    assert "a link looks like https://node.example/join#<session id>.<seed>.<key>, or" in flat(err)
 
 
 def test_join_without_a_link_says_where_to_get_one(run):
     _, err, code = run("join")
     assert code == 2
     assert ADVICE in flat(err)
+    assert "Missing argument 'LINK'" in flat(err)

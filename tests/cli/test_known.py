@@ -14,9 +14,9 @@ from tests.cli.helpers import FIELD
 from tests.cli.test_person import LINK
 
 REMEMBERED = r"“Phone” is remembered for 30 days\."
-OFFER = r"(?m)^\[ \] “Phone” is remembered for 30 days\. \(R\)$"
-TAKEN = r"(?m)^\[x\] “Phone” is remembered for 30 days\. \(R\)$"
-ASKS = r"“Phone”, known since \d+ \w+, (here today|not here since), asks to connect\."
+OFFER = r"(?m)^\[ \] Remember “Phone” for 30 days \(R\)$"
+TAKEN = r"(?m)^\[x\] Remember “Phone” for 30 days \(R\)$"
+ASKS = r"“Phone”, known since \d+ \w+, here (today|yesterday), asks to connect\."
 
 KEYS = r"Y lets it in, N declines\. 0:\d\d left\."
 DECLINED = r"“Phone” was declined\."
@@ -186,6 +186,7 @@ def test_line_of_a_device_goes_when_it_stops_asking(start, node, known):
 
 def test_program_is_told_that_a_visit_is_silent(start, node, known):
     desk = start("host", "--known-only", "--node", node, "--json")
+    desk.event("waiting")
     for is_silent in (False, False, True):
         phone = start("join", "--to", known, "--json")
         assert desk.event("visit")["silent"] is is_silent
@@ -305,7 +306,7 @@ def test_host_that_knows_no_device_and_unknown_host_say_so(run, node):
 @pytest.mark.parametrize(
     ("last", "words"),
     [
-        (None, "not here since"),
+        (None, "here on 3 May"),
         (datetime(2026, 12, 1, 9), "here today"),
         (datetime(2026, 11, 30, 23), "here yesterday"),
         (datetime(2025, 6, 7), "here on 7 Jun 2025"),

@@ -1,7 +1,10 @@
 """Files between two people at terminals."""
 
+import re
+
 import pytest
 
+from proxim.client.names import computer_name
 from tests.cli.helpers import PATIENCE
 from tests.cli.test_person import LINK
 
@@ -117,8 +120,9 @@ def test_send_and_receive_at_terminals(start, node, photo, tmp_path):
     link = giver.see(r"""receive ['"](http\S+)['"]""")[1]
     taker = start("receive", link, "--name", "Laptop", terminal=True)
     giver.type_number(taker)
-    # The guest knows no name of the host; the name in its session is its own.
-    taker.see(r"The other side wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]")
+    # The name in the guest's session is its own; that of the host is the name of this computer.
+    name = re.escape(computer_name())
+    taker.see(rf"“{name}” wants to send “holiday\.jpg”, 300\.0 kB – take it\? \[y/N\]")
     taker.type("y\n")
     assert [side.exit() for side in (giver, taker)] == [0, 0]
     assert "The session has ended: the other side is done." in taker.text

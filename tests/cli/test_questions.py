@@ -89,6 +89,20 @@ async def test_escape_declines(reporter, autojump_clock, nursery, keys):
     assert answer.value is None
 
 
+def test_enter_after_too_few_digits_says_how_many_there_are():
+    question = NumberQuestion(DeviceInfo(name="Phone", id="p"), lambda: "0:40")
+    short, keys = "The number has three digits. 0:40 left.", "Enter approves, Esc declines. 0:40"
+
+    def drawn(typed):
+        assert [question.press(key) for key in typed] == [None] * len(typed)
+        return "\n".join(question.draw(80, 24, []).lines)
+
+    assert keys in drawn("12")
+    assert short in drawn("\n")
+    assert keys in drawn("3")
+    assert question.press("\n") == "123"
+
+
 @pytest.mark.parametrize("keys", ["\x1b[A", "\x1bOP", "\x1b[1;5C", "\x1bx", "\x1b[", "ü", "\t"])
 async def test_other_keys_are_not_an_answer(reporter, autojump_clock, nursery, keys):
     answer = Answer(nursery, asking_number(reporter))

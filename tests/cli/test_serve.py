@@ -119,7 +119,8 @@ def test_port_in_use_is_named_with_advice(run, node):
     out, err, code = run("serve", "--port", port)
     assert (out, code) == ("", 1)
     assert f"cannot listen on port {port}" in err
-    assert "--port 0" in err
+    advice = "perhaps Proxim runs there already: stop it, or take a free port"
+    assert f"{advice}: `proxim serve --port 0`" in " ".join(err.split())
     assert "Traceback" not in err
 
 
@@ -203,7 +204,10 @@ def test_serve_says_that_only_this_computer_can_open_its_codes(start, environ):
     typed = os.path.relpath(PROXIM)
     for program, told in ((PROXIM, "proxim serve --lan"), (typed, f"{typed} serve --lan")):
         node = subprocess.Popen(
-            [program, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environ
+            [program, "serve"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ | {"PROXIM_PORT": "0"},
         )
         try:
             lines = list(iter(node.stdout.readline, "Stop it with Ctrl-C.\n"))
@@ -230,3 +234,12 @@ def test_serve_with_public_url_prints_the_local_url(start):
         assert label == "It listens on"
         with urllib.request.urlopen(f"{local_url.strip()}/healthz", timeout=10) as answer:
             assert answer.status == 200
+
+
+def test_serve_with_options_prints_no_command_that_drops_them(start):
+    with start("serve", "--port", "0", "--qr-ttl", "30") as node:
+        lines = list(iter(node.line, "Stop it with Ctrl-C."))
+    assert lines[3:] == [
+        "Only this computer can open its codes. To let phones in, stop it and start it",
+        "with --lan beside its options.",
+    ]

@@ -49,7 +49,7 @@ def test_spaces_around_a_link_are_ignored(text):
 def test_invalid_link_is_refused_with_the_reason_and_an_example(text, wrong):
     with pytest.raises(InvalidLink, match=wrong) as caught:
         parse_link(text)
-    assert str(caught.value).endswith("/join#<session id>.<token>")
+    assert str(caught.value).endswith("#<session id>.<token> if it is not sealed")
     assert TOKEN not in str(caught.value)
 
 
