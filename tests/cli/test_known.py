@@ -1,6 +1,7 @@
 """Known devices in a terminal: remembered by a key, and let in again by another one."""
 
 import json
+import time
 from datetime import datetime
 
 import pytest
@@ -10,7 +11,7 @@ from proxim.cli.known import describe
 from proxim.client import Device, granted, open_guest, open_visit
 from proxim.devices.store import MemoryStore
 from proxim.sealing.device import device_key_of
-from tests.cli.helpers import FIELD
+from tests.cli.helpers import FIELD, PATIENCE
 from tests.cli.test_person import LINK
 
 REMEMBERED = r"“Phone” is remembered for 30 days\."
@@ -44,6 +45,25 @@ def remember(start, node, *options):
 def known(start, node):
     """The name of a host that remembers a phone."""
     return remember(start, node)
+
+
+@pytest.fixture
+def wait_until_open(run, node):
+    """Waits until the device can ask: its session is there, and the host is in its seat.
+
+    A host opens the session when it starts, and again after each visit.
+    """
+
+    def wait():
+        deadline = time.monotonic() + PATIENCE
+        while not any(
+            (each["session_type"], each["status"]) == ("persistent", "pending")
+            and each["host_online"]
+            for each in events(run("sessions", "list", "--node", node, "--json")[0])
+        ):
+            assert time.monotonic() < deadline
+
+    return wait
 
 
 def test_device_is_remembered_by_a_key_and_comes_again_by_another(start, node):
@@ -88,9 +108,12 @@ def test_device_is_not_remembered_unless_the_person_wants_it(start, node, run):
     assert run("devices", "list", "--node", node) == ("No known devices.\n", "", 0)
 
 
-def test_known_device_comes_in_place_of_one_that_scans_the_code(start, node, known):
+def test_known_device_comes_in_place_of_one_that_scans_the_code(
+    start, node, known, wait_until_open
+):
     desk = start("host", "--node", node, terminal=True)
     desk.see(LINK)
+    wait_until_open()
     guest = start("join", "--to", known, "--name", "Phone", terminal=True)
     desk.see(ASKS)
     desk.see(KEYS)
@@ -98,6 +121,7 @@ def test_known_device_comes_in_place_of_one_that_scans_the_code(start, node, kno
     desk.see(DECLINED)
     assert guest.exit() == 1
     desk.see(LINK)
+    wait_until_open()
     guest = start("join", "--to", known, "--name", "Phone", terminal=True)
     desk.see(KEYS)
     desk.type("y")
@@ -111,16 +135,20 @@ QUIET = r"“Phone”, declined twice, asks again\. A shows it: 0:\d\d left\."
 
 
 @pytest.mark.parametrize("options", [(), ("--known-only",)])
-def test_device_that_was_declined_twice_waits_in_a_line(start, node, known, options):
+def test_device_that_was_declined_twice_waits_in_a_line(
+    start, node, known, options, wait_until_open
+):
     desk = start("host", "--node", node, *options, terminal=True)
     waits = r"Waiting for known devices\." if options else LINK
     for _ in range(2):
         desk.see(waits)
+        wait_until_open()
         guest = start("join", "--to", known, "--name", "Phone", terminal=True)
         desk.see(KEYS)
         desk.type("n")
         desk.see(DECLINED)
         assert guest.exit() == 1
+    wait_until_open()
     guest = start("join", "--to", known, "--name", "Phone", terminal=True)
     desk.see(QUIET)
     desk.see(waits)
@@ -169,14 +197,16 @@ def test_declined_device_that_scans_a_code_is_shown_by_a_key(start, node, monkey
     desk.see("Approved")
 
 
-def test_line_of_a_device_goes_when_it_stops_asking(start, node, known):
+def test_line_of_a_device_goes_when_it_stops_asking(start, node, known, wait_until_open):
     desk = start("host", "--known-only", "--node", node, terminal=True)
     for _ in range(2):
+        wait_until_open()
         guest = start("join", "--to", known, terminal=True)
         desk.see(KEYS)
         desk.type("n")
         desk.see(DECLINED)
         assert guest.exit() == 1
+    wait_until_open()
     guest = start("join", "--to", known, terminal=True)
     desk.see(QUIET)
     guest.type("\x03")
@@ -184,20 +214,23 @@ def test_line_of_a_device_goes_when_it_stops_asking(start, node, known):
     desk.see(r"(?s)\A(?!.*declined twice)")
 
 
-def test_program_is_told_that_a_visit_is_silent(start, node, known):
+def test_program_is_told_that_a_visit_is_silent(start, node, known, wait_until_open):
     desk = start("host", "--known-only", "--node", node, "--json")
-    desk.event("waiting")
     for is_silent in (False, False, True):
+        wait_until_open()
         phone = start("join", "--to", known, "--json")
         assert desk.event("visit")["silent"] is is_silent
         desk.type("n\n")
         assert phone.event("ended")["reason"] == "rejected"
 
 
-def test_device_that_always_comes_in_is_told_of_and_disconnected_by_a_line(start, node):
+def test_device_that_always_comes_in_is_told_of_and_disconnected_by_a_line(
+    start, node, wait_until_open
+):
     name = remember(start, node, "--always")
     desk = start("host", "--known-only", "--node", node, terminal=True)
     desk.see("Waiting for known devices")
+    wait_until_open()
     guest = start("join", "--to", name, "--json")
     desk.see(r"“Phone”, known since .*, is connected without a question\. /close disconnects it\.")
     guest.event("result")
