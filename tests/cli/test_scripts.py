@@ -292,7 +292,7 @@ def test_list_leaves_the_seats_of_a_host(run, node, host):
     for columns in ("60", "120"):
         table, _, code = run("sessions", "list", "--node", node, COLUMNS=columns)
         assert session_id in table
-    assert "pending" in table
+    assert "waiting" in table
     assert code == 0
     assert host.process.poll() is None
     [closed] = _close(run, node)

@@ -21,6 +21,10 @@ PATIENCE = 60
 """Seconds after which something that was to come does not come any more."""
 
 
+def _hear_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*command):
     """A program with pipes; it is ended in the end."""
@@ -31,6 +35,8 @@ def running(*command):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        # A shell has what it starts in the background ignore Ctrl-C, and so would this program.
+        preexec_fn=None if sys.platform == "win32" else _hear_ctrl_c,
     )
     try:
         yield process
