@@ -60,6 +60,9 @@ _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)\n", re.MULTIL
 _CAST = re.compile(r"/\*\* @type .*?\*/ ?")
 """A type in the middle of a line."""
 _INDENT = re.compile(r"^\s+", re.MULTILINE)
+_CSS_COMMENT = re.compile(r"/\*[\s\S]*?\*/")
+_AROUND = re.compile(r"\s*([{};,])\s*")
+"""What needs no space around it in a style sheet; a colon in a selector does."""
 _FROM = re.compile(r'^(import|export) \{([^}]*)\} from "(\./.+)";\n', re.MULTILINE)
 _FROM_OUTSIDE = re.compile(r'^(?:import|export) \{([^}]*)\} from "(\.\./.+)";\n', re.MULTILINE)
 """An import from a folder above: of the SDK, or of what is vendored."""
@@ -186,6 +189,10 @@ def _read(path: Path, gzipped: bool, prefix: str | None) -> tuple[Response, str]
     """Return a file and its tag. It is read at the first request, to keep the start short."""
     # One file is loaded sooner than many: a connection is closed after its response.
     body = module_at(path) if path in _JOINED else path.read_bytes()
+    if path.suffix == ".css":
+        body = _AROUND.sub(r"\1", _CSS_COMMENT.sub("", body.decode())).encode()
+    if path.suffix == ".html":
+        body = _INDENT.sub("", body.decode()).encode()
     if path.suffix == ".html" and prefix is not None:
         root = f"{escape(prefix)}/"
         body = _REFERENCE.sub(lambda start: start[1] + root, body.decode()).encode()

@@ -65,10 +65,10 @@ test("a device is not remembered unless the person says so, and the choice is fo
   assert.ok(!(await desk.page.getByLabel("Remember this device").isChecked()));
   await desk.approves(phone);
   await phone.isConnected();
-  assert.ok(await desk.page.locator("#known").isHidden());
+  await desk.page.locator("#known").waitFor({ state: "hidden" });
   await phone.press("End connection");
   await phone.sees("The connection has ended");
-  assert.ok(await phone.page.locator("#hosts").isHidden());
+  await phone.page.locator("#hosts").waitFor({ state: "hidden" });
 });
 
 test("a phone that is remembered learns how to come back, and finds the computer from the start", async () => {
@@ -95,12 +95,12 @@ test("a forgotten device is told so while it is there, and finds nobody later", 
   await desk.press("Forget My phone 2");
   await desk.page.getByRole("dialog").getByRole("button", { name: "Forget", exact: true }).click();
   await phone.sees("The other device does not know this browser any more.");
-  assert.ok(await desk.page.locator("#known").isHidden());
+  await desk.page.locator("#known").waitFor({ state: "hidden" });
   await desk.ended("You made this computer forget the device.");
   assert.equal(await desk.page.locator("#ended-list li").first().locator(".meta span").first().textContent(), "Visit");
   await phone.page.reload();
   await phone.sees("Scan a code first");
-  assert.ok(await phone.page.locator("#hosts").isHidden());
+  await phone.page.locator("#hosts").waitFor({ state: "hidden" });
 });
 
 test("a person gives a known device another name, which its next question has", async () => {
