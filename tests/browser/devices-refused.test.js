@@ -171,7 +171,8 @@ test("a clock that is wrong for a moment costs neither side what it knows; 30 da
   await theyPart(desk, phone);
   const now = Date.now();
   const at = async (days) => {
-    // A node that has the session of the device would keep it open.
+    // A node that has the session of the device would keep it open; a page that is left open would open it again.
+    await desk.page.goto("about:blank");
     await here.node.restart();
     for (const { page } of [desk, phone]) await page.clock.setSystemTime(now + days * DAY);
     await desk.reloads();
