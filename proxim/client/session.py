@@ -80,7 +80,8 @@ class ClientSession:
         Raises ``NotApproved`` before the approval, ``SessionOver`` after the end, and
         ``BadMessage`` if the value is not JSON or larger than the node accepts. Also raises the
         node's error for an *earlier* signal: ``PeerOffline`` if the backlog for an offline side is
-        full, or ``RateLimited`` if the other side reads too slowly. This signal has then been sent.
+        full, ``RateLimited`` if the other side reads too slowly, or ``NotApproved`` if a restarted
+        node got it before the guest was back. This signal has then been sent.
 
         In a sealed session the value is queued, too, while the other side is offline. Raises
         ``PeerOffline`` if 256 of them wait; this signal has then not been sent.
