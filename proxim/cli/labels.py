@@ -1,4 +1,4 @@
-"""What the pages call the types and states of a session, for people at a terminal."""
+"""The names that the pages have for types and states of sessions, for people at a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node offers to the application that embeds it: to be a host."""
+"""The methods of a node by which the application that embeds it is a host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Application(ABC):
-    """The methods of a node by which its application is a host."""
+    """Opens sessions and hosts for the application that embeds the node."""
 
     @abstractmethod
     def _local_host(self) -> LocalHost:

@@ -166,8 +166,8 @@ class TcpStream(trio.abc.HalfCloseableStream):
         """Call ``take`` with the bytes of each read until it has a result, and return that.
 
         It has none while it returns None. Empty bytes are the end of the stream. With a poller, no
-        read needs a task switch, and None is returned at the ``deadline``. Nothing is lost on
-        cancellation. Raises what ``receive_some`` and ``take`` raise.
+        read needs a task switch, and the call returns None at the ``deadline``. No bytes are lost
+        on cancellation. Raises what ``receive_some`` and ``take`` raise.
         """
         if self._poller is not None and self.socket.fileno() >= 0:
             return await self._read_by(self._poller, take, RECEIVE_BYTES)

@@ -21,7 +21,7 @@ WANTED = (
     "a link looks like https://node.example/join#<session id>.<seed>.<key>, "
     "or #<session id>.<token> if it is not sealed"
 )
-"""What an error says of a link that is none."""
+"""The form of a link, for an error about a text that is none."""
 
 _SEALED = re.compile(r"(#[^.]*\.[^.]*)\.[A-Za-z0-9_-]{43}\Z")
 _FRAGMENT = re.compile(r"([A-Za-z0-9_-]{16,128})\.([A-Za-z0-9_-]{16,128})")

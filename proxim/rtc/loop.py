@@ -114,7 +114,7 @@ class Loop:
             self.asyncio.run_until_complete(self.asyncio.shutdown_default_executor())
         finally:
             self.asyncio.close()
-            # What was called between the last step of the loop and its end.
+            # Calls that came between the last step of the loop and its end.
             for future in list(self._calls):
                 future.cancel()
 

@@ -1,4 +1,4 @@
-"""What a thief, another host, and a node may do about a known device (Security: Threat model)."""
+"""Attacks of a thief, another host, and a node on a known device (Security: Threat model)."""
 
 import pytest
 import trio

@@ -1,4 +1,4 @@
-// What a host says in the visit of a known device, and when.
+// The messages of a host in the visit of a known device, and their order.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
